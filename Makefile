@@ -1,0 +1,105 @@
+# The short way to everything; `make help` lists it. CMake does the building: see CMakePresets.json.
+
+# The number of jobs, for ninja and for ctest.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
+export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
+
+# A text reaches the program through the environment, byte for byte: neither make nor the shell looks into it.
+ifdef TEXT
+override TEXT := $(value TEXT)
+export TEXT
+endif
+
+MODEL ?= models/sst2
+SST ?= build/sst
+SECONDS ?= 60
+
+.PHONY: all
+all: build/build.ninja ## build the programs and tests into build/
+	cmake --build build
+
+.PHONY: run
+run: build/build.ninja ## build, then classify some sentences, or one: make run TEXT="What a film!"
+	@cmake --build build --target distilbert-classify $(if $(wildcard build/bin/distilbert-classify),-- --quiet)
+ifdef TEXT
+	@printf '%s\n' "$$TEXT" | build/bin/distilbert-classify --model $(MODEL) -
+else
+	@build/bin/distilbert-classify --model $(MODEL) examples/classify/sentences.txt
+endif
+
+# $(call check,CONFIGURE PRESET,TEST PRESET)
+define check
+cmake --preset $(1)
+cmake --build --preset $(1)
+ctest --preset $(2)
+endef
+
+# g++ comes last because it runs every test; the other two leave out those labelled "heavy".
+.PHONY: test
+test: build/.setup-test ## build with clang++, the sanitizers and g++, and run every test
+	$(call check,clang,clang-quick)
+	$(call check,asan,asan)
+	$(call check,gcc,gcc)
+
+.PHONY: test-quick
+test-quick: build/.setup-test ## build with g++, and run the tests that take seconds
+	$(call check,gcc,gcc-quick)
+
+.PHONY: test-threads
+test-threads: build/.setup-test ## build with ThreadSanitizer, and run the tests that use threads
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan -L '^(threads|tasks|weights)$$'
+
+.PHONY: fuzz
+fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=60
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tools/fuzz.sh build/fuzz $(SECONDS)
+
+.PHONY: evaluate
+evaluate: build/build.ninja build/.setup-test ## measure a model's accuracy on the Stanford Sentiment Treebank: make evaluate MODEL=models/sst2
+	cmake --build build --target distilbert-classify
+	tools/evaluate.py $(MODEL) --data $(SST)
+
+# The trained model in fp32 stays in build/train; beside its converted form only the model card is written by hand.
+.PHONY: model
+model: build/build.ninja build/.setup-test ## train models/sst2, and models/sst3 with neutral texts: half an hour each on two idle cores
+	cmake --build build --target distilbert-convert
+	tools/setup-python.sh build/train/venv weights_converter/train/requirements.txt
+	for task in sst2 sst3; do \
+	  build/train/venv/bin/python weights_converter/train/train.py $$task build/train/$$task --data $(SST) && \
+	  build/bin/distilbert-convert build/train/$$task models/$$task --precision int8 --force || exit 1; \
+	done
+
+.PHONY: lint
+lint: build/.setup-test ## check format and clang-tidy's findings
+	cmake --preset clang
+	tools/lint.sh build/clang
+
+.PHONY: format
+format: build/.setup-test ## bring every C++ source into the project's format
+	tools/sources.sh | xargs clang-format -i
+
+.PHONY: install
+install: build/build.ninja ## install headers, CMake package and programs: make install PREFIX=/usr/local
+	cmake --build build
+	cmake --install build $(if $(PREFIX),--prefix $(PREFIX))
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## print this
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	  printf 'make %-12s %s\n' "$$target" "$$text"; done
+
+build/build.ninja: CMakePresets.json | build/.setup
+	cmake --preset default
+	@touch $@
+
+build/.setup build/.setup-test: tools/setup-debian.sh
+	@mkdir -p build
+	tools/setup-debian.sh $(if $(filter %-test,$@),test)
+	@touch $@

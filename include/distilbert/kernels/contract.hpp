@@ -1,0 +1,99 @@
+#pragma once
+// The contract of the kernels: what each operation computes, on which memory, in which order of arithmetic. One table
+// of function pointers exists for each instruction set; layers know this table and nothing behind it.
+//
+// Common to all operations:
+//  - Rows are activations, row-major fp32, `stride` floats apart. Columns come in whole lanes of 16; columns past a
+//    layer's logical size hold zero on entry and on return.
+//  - Kernels neither allocate nor throw, keep no state, and may run on any threads at once on disjoint outputs.
+//  - Order: an output element of a product is summed over k in rising order, one accumulator, fused multiply-add where
+//    the level has it; sums and maxima along a row run in 16 lanes (lane i takes columns i, i + 16, ...), which fold as
+//    lane i += lane i + 8, then + 4, + 2, + 1. Neither tile, batch nor thread changes a bit of a result.
+//  - NaN and infinity in an input row reach the output row; they are never turned into plausible numbers.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "../weights/packed_layout.hpp"
+
+namespace distilbert {
+
+/// Applied to each output of a linear layer before it is stored.
+enum class Epilogue { none, gelu, relu, tanh };
+
+/// y[r][c] = epilogue( sum_k x[r][k] * W[c][k] + bias[c] ) for the channels c of panels [first_panel, last_panel).
+/// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::int8_t for int8 weights.
+/// fp32, bf16: the sum starts at the bias. int8: the sum s of byte products is exact in 32 bits, and
+/// y = float(s) * (x_scale[r] * scale[c]) + bias[c].
+template <class X> struct LinearCall {
+  const X* x; // [rows][x_stride], of which weights.in columns are read
+  std::size_t x_stride;
+  std::size_t rows;
+  const float* x_scale; // [rows] for int8, else unused
+  PackedLinear weights;
+  std::size_t first_panel, last_panel;
+  Epilogue epilogue;
+  float* y; // [rows][y_stride]; columns 16 * first_panel up to 16 * last_panel are written
+  std::size_t y_stride;
+};
+
+/// Self-attention of one head over one text (Vaswani et al. 2017, 3.2.1): context = softmax(Q K^T) V, all text's
+/// tokens attending to all. 1/sqrt(head_dim) is already in Q. The three inputs may be columns of one wider matrix.
+struct AttentionCall {
+  const float *q, *k, *v; // [length][stride] each, of which head_dim columns are read
+  std::size_t stride;
+  std::size_t length;   // tokens of the text, at least 1
+  std::size_t head_dim; // packed, a multiple of 16
+  float* scratch;       // attention_scratch(length, head_dim) floats
+  float* context;       // [length][context_stride], of which head_dim columns are written
+  std::size_t context_stride;
+};
+
+/// Floats of scratch that one call of `attention` may use on any level: K transposed, and rows of scores.
+constexpr std::size_t attention_scratch(std::size_t length, std::size_t head_dim) {
+  return padded(length) * (head_dim + 16);
+}
+
+/// y[r] = LayerNorm(x[r] + residual[r]) (Ba et al. 2016): mean and variance over the norm's logical columns.
+struct LayerNormCall {
+  const float* x;        // [rows][stride]
+  const float* residual; // [rows][stride], or null
+  std::size_t stride;
+  std::size_t rows;
+  PackedLayerNorm norm;
+  float epsilon;
+  float* y; // [rows][stride]; may be x or residual
+};
+
+/// y[i] = word_embeddings[ids[i]] + position_embeddings[first_position + i]
+struct EmbedCall {
+  const std::int32_t* ids; // [count], each in [0, words.rows)
+  std::size_t count;
+  std::size_t first_position;
+  PackedEmbedding words, positions;
+  float* y; // [count][y_stride]
+  std::size_t y_stride;
+};
+
+/// The operations of one level. All pointers are set.
+struct Kernels {
+  std::string_view isa;
+  void (*linear_fp32)(const LinearCall<float>&);
+  void (*linear_bf16)(const LinearCall<std::uint16_t>&);
+  void (*linear_int8)(const LinearCall<std::int8_t>&);
+  /// y = x rounded to bf16, to nearest even; count is a multiple of 16
+  void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
+  /// One row to symmetric int8: scale = max|x| / 127, y = x / scale rounded to nearest even. Returns the scale: 0 for a
+  /// row of zeros, NaN for a row that is not finite (y is then all zero). count is a multiple of 16.
+  float (*quantize)(const float* x, std::size_t count, std::int8_t* y);
+  void (*attention)(const AttentionCall&);
+  void (*layer_norm)(const LayerNormCall&);
+  void (*embed)(const EmbedCall&);
+  /// In place over the first count elements of x (which has padded(count) floats of memory, the rest is overwritten).
+  void (*softmax)(float* x, std::size_t count);
+  /// In place, 1 / (1 + exp(-x)), over padded(count) floats.
+  void (*sigmoid)(float* x, std::size_t count);
+};
+
+} // namespace distilbert

@@ -1,0 +1,76 @@
+#pragma once
+// exp, erf and what follows from them on sixteen lanes: one polynomial each, the same on every level, so that the
+// levels with fused multiply-add agree bit for bit.
+
+#include <cstring>
+
+#include "../eigen.hpp"
+#include "baseline.hpp"
+
+namespace distilbert::kernels {
+inline namespace DISTILBERT_BASELINE {
+
+// The names differ from Eigen::exp and the like on purpose: argument-dependent lookup would prefer those.
+using F = Lanes<float>;
+using I = Lanes<std::int32_t>;
+
+/// Sum of the lanes, folded 8, 4, 2, 1.
+inline float fold_sum(const F& a) {
+  const Eigen::Array<float, 8, 1, Eigen::DontAlign> b = a.head<8>() + a.tail<8>();
+  const Eigen::Array<float, 4, 1, Eigen::DontAlign> c = b.head<4>() + b.tail<4>();
+  return (c[0] + c[2]) + (c[1] + c[3]);
+}
+
+/// Largest lane. NaN lanes may or may not win.
+inline float fold_max(const F& a) { return a.maxCoeff(); }
+
+/// Horner's rule over coefficients that begin with the highest power.
+template <std::size_t N> F polynomial(const F& x, const float (&coefficients)[N]) {
+  F y = F::Constant(coefficients[0]);
+  for (std::size_t i = 1; i < N; ++i)
+    y = y * x + coefficients[i];
+  return y;
+}
+
+/// e^x for x <= 88; 0 below -87.3. Relative error below 1.5e-7; NaN and infinities give NaN.
+/// x = n ln 2 + r with |r| <= ln 2 / 2 (Cody & Waite 1980), a polynomial in r, and n added to the exponent.
+inline F lane_exp(const F& x) {
+  constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+  static constexpr float taylor[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                     4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+  const F bounded = x.max(-88.0f).min(88.0f);
+  const F n = (bounded * 1.44269504088896341f).rint();
+  const F r = (bounded - n * ln2_high) - n * ln2_low;
+  const F mantissa = polynomial(r, taylor) * (r * r) + r + 1.0f;
+  const I exponent = (n.max(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
+  F power;
+  std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
+  return (x < -87.3f).select(F::Zero(), mantissa * power) + (x - x);
+}
+
+/// erf(x) to 2e-7: x P(t) with t = 2 x^2 / 3.8^2 - 1, P fitted by Lawson's algorithm on |x| <= 3.8, beyond which erf is
+/// +-1 in single precision. No division: a rational form of like accuracy costs more on every level.
+inline F lane_erf(const F& x) {
+  static constexpr float p[] = {1.0311199584975839e-3f,  -2.703768666833639e-3f,  2.3413412272930145e-3f,
+                                -3.2770747784525156e-3f, 9.978142566978931e-3f,   -1.8357081338763237e-2f,
+                                2.6677792891860008e-2f,  -3.892766684293747e-2f,  5.506057292222977e-2f,
+                                -7.251838594675064e-2f,  9.083222597837448e-2f,   -1.1118528246879578e-1f,
+                                1.3773953914642334e-1f,  -1.8564121425151825e-1f, 3.721076250076294e-1f};
+  const F z = x.max(-3.8f).min(3.8f);
+  const F t = (z * z) * (2.0f / (3.8f * 3.8f)) - 1.0f;
+  return z * polynomial(t, p);
+}
+
+/// GELU, exact form: x Phi(x) (Hendrycks & Gimpel 2016)
+inline F lane_gelu(const F& x) {
+  const F half = x * 0.5f;
+  return half * lane_erf(x * 0.70710678118654752f) + half;
+}
+
+inline F lane_sigmoid(const F& x) { return 1.0f / (lane_exp(-x.max(-88.0f).min(88.0f)) + 1.0f) + (x - x); }
+
+/// tanh(x) = 2 sigmoid(2 x) - 1; absolute error below 2e-7
+inline F lane_tanh(const F& x) { return 2.0f * lane_sigmoid(2.0f * x) - 1.0f; }
+
+} // namespace DISTILBERT_BASELINE
+} // namespace distilbert::kernels

@@ -1,0 +1,260 @@
+#pragma once
+// The portable level: every kernel in plain Eigen, for any CPU. All other levels are tested against it, so it says
+// plainly what the numbers are. contract.hpp holds the manual of each operation.
+
+#include <algorithm>
+#include <cmath>
+
+#include "../bf16.hpp"
+#include "contract.hpp"
+#include "lane_math.hpp"
+
+namespace distilbert::kernels {
+inline namespace DISTILBERT_BASELINE {
+
+inline float to_float(float x) { return x; }
+inline float to_float(std::int8_t x) { return static_cast<float>(x); }
+inline float to_float(std::uint16_t bf16) { return bf16_to_float(bf16); }
+
+/// y[r][0..16) += sum over k of x[r][k] * w[k][0..16), for R rows. Two rows keep 16 SSE registers busy; more spill.
+template <int R, class X>
+void accumulate(const X* x, std::size_t x_stride, const float* w, std::size_t w_stride, std::size_t depth, float* y,
+                std::size_t y_stride) {
+  Eigen::Matrix<float, int{lanes}, R, Eigen::DontAlign> sum;
+  for (int r = 0; r < R; ++r)
+    sum.col(r) = lanes_at<float>(y + std::size_t(r) * y_stride).matrix();
+  for (std::size_t k = 0; k < depth; ++k) {
+    Eigen::Matrix<float, 1, R, Eigen::RowMajor | Eigen::DontAlign> xk;
+    for (int r = 0; r < R; ++r)
+      xk[r] = to_float(x[std::size_t(r) * x_stride + k]);
+    sum.noalias() += lanes_at(w + k * w_stride).matrix() * xk;
+  }
+  for (int r = 0; r < R; ++r)
+    lanes_at(y + std::size_t(r) * y_stride) = sum.col(r).array();
+}
+
+template <class X>
+void accumulate_rows(std::size_t rows, const X* x, std::size_t x_stride, const float* w, std::size_t w_stride,
+                     std::size_t depth, float* y, std::size_t y_stride) {
+  std::size_t r = 0;
+  for (; r + 2 <= rows; r += 2)
+    accumulate<2>(x + r * x_stride, x_stride, w, w_stride, depth, y + r * y_stride, y_stride);
+  if (r < rows)
+    accumulate<1>(x + r * x_stride, x_stride, w, w_stride, depth, y + r * y_stride, y_stride);
+}
+
+inline F apply(Epilogue epilogue, const F& x) {
+  switch (epilogue) {
+  case Epilogue::gelu: return lane_gelu(x);
+  case Epilogue::relu: return (x < 0.0f).select(F::Zero(), x);
+  case Epilogue::tanh: return lane_tanh(x);
+  case Epilogue::none: break;
+  }
+  return x;
+}
+
+/// A panel's weights are widened in blocks of this many k; the sum of that many int8 products is exact in fp32
+/// (1024 * 127 * 127 < 2^24), which is how this level gets exact integer sums out of a float product.
+inline constexpr std::size_t block_depth = 1024;
+inline constexpr std::size_t block_rows = 64;
+
+/// k-th weights of all 16 channels, as floats: w[k][16] of `depth` consecutive k from `first`, a multiple of 4
+inline void widen(const std::uint16_t* panel, std::size_t first, std::size_t depth, float* w) {
+  for (std::size_t k = first; k < first + depth; ++k)
+    for (std::size_t c = 0; c < lanes; ++c)
+      *w++ = to_float(panel[(k / 2 * lanes + c) * 2 + k % 2]);
+}
+inline void widen(const std::int8_t* panel, std::size_t first, std::size_t depth, float* w) {
+  for (std::size_t k = first; k < first + depth; ++k)
+    for (std::size_t c = 0; c < lanes; ++c)
+      *w++ = to_float(panel[(k / 4 * lanes + c) * 4 + k % 4]);
+}
+
+inline void linear_fp32(const LinearCall<float>& call) {
+  for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
+    const auto* bias = reinterpret_cast<const float*>(call.weights.panel(p));
+    float* y = call.y + p * lanes;
+    for (std::size_t r = 0; r < call.rows; ++r)
+      lanes_at(y + r * call.y_stride) = lanes_at(bias);
+    accumulate_rows(call.rows, call.x, call.x_stride, bias + lanes, lanes, call.weights.in, y, call.y_stride);
+    for (std::size_t r = 0; r < call.rows; ++r)
+      lanes_at(y + r * call.y_stride) = apply(call.epilogue, lanes_at(y + r * call.y_stride));
+  }
+}
+
+inline void linear_bf16(const LinearCall<std::uint16_t>& call) {
+  float w[block_depth * lanes];
+  for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
+    const auto* bias = reinterpret_cast<const float*>(call.weights.panel(p));
+    const auto* panel = reinterpret_cast<const std::uint16_t*>(bias + lanes);
+    float* y = call.y + p * lanes;
+    for (std::size_t r = 0; r < call.rows; ++r)
+      lanes_at(y + r * call.y_stride) = lanes_at(bias);
+    for (std::size_t k = 0; k < call.weights.in; k += block_depth) {
+      const std::size_t depth = std::min(block_depth, call.weights.in - k);
+      widen(panel, k, depth, w);
+      accumulate_rows(call.rows, call.x + k, call.x_stride, w, lanes, depth, y, call.y_stride);
+    }
+    for (std::size_t r = 0; r < call.rows; ++r)
+      lanes_at(y + r * call.y_stride) = apply(call.epilogue, lanes_at(y + r * call.y_stride));
+  }
+}
+
+inline void linear_int8(const LinearCall<std::int8_t>& call) {
+  float w[block_depth * lanes], partial[block_rows * lanes];
+  std::int32_t sum[block_rows * lanes];
+  for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
+    const auto* bias = reinterpret_cast<const float*>(call.weights.panel(p));
+    const float* scale = bias + lanes;
+    const auto* panel = reinterpret_cast<const std::int8_t*>(bias + 3 * lanes);
+    for (std::size_t first = 0; first < call.rows; first += block_rows) {
+      const std::size_t rows = std::min(block_rows, call.rows - first);
+      std::fill_n(sum, rows * lanes, 0);
+      for (std::size_t k = 0; k < call.weights.in; k += block_depth) {
+        const std::size_t depth = std::min(block_depth, call.weights.in - k);
+        widen(panel, k, depth, w);
+        std::fill_n(partial, rows * lanes, 0.0f);
+        accumulate_rows(rows, call.x + first * call.x_stride + k, call.x_stride, w, lanes, depth, partial, lanes);
+        for (std::size_t i = 0; i < rows * lanes; ++i)
+          sum[i] += static_cast<std::int32_t>(partial[i]);
+      }
+      for (std::size_t r = 0; r < rows; ++r) {
+        const F y =
+            lanes_at(sum + r * lanes).cast<float>() * (lanes_at(scale) * call.x_scale[first + r]) + lanes_at(bias);
+        lanes_at(call.y + (first + r) * call.y_stride + p * lanes) = apply(call.epilogue, y);
+      }
+    }
+  }
+}
+
+inline void round_to_bf16(const float* x, std::size_t count, std::uint16_t* y) {
+  std::transform(x, x + count, y, to_bf16);
+}
+
+inline float quantize(const float* x, std::size_t count, std::int8_t* y) {
+  F largest = F::Zero(), not_finite = F::Zero();
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const auto xi = lanes_at(x + i);
+    largest = largest.max(xi.abs());
+    not_finite += xi * 0.0f;
+  }
+  const float bound = fold_max(largest);
+  if (fold_sum(not_finite) != 0.0f || bound < 1e-30f) {
+    std::fill_n(y, count, std::int8_t{0});
+    return fold_sum(not_finite);
+  }
+  const float inverse = 127.0f / bound;
+  for (std::size_t i = 0; i < count; i += lanes)
+    lanes_at(y + i) = (lanes_at(x + i) * inverse).rint().cast<std::int8_t>();
+  return bound / 127.0f;
+}
+
+inline void softmax(float* x, std::size_t count) {
+  constexpr float nothing = -1e30f; // exp of it is 0; infinity would become NaN
+  std::fill(x + count, x + padded(count), nothing);
+  F largest = F::Constant(nothing);
+  for (std::size_t i = 0; i < count; i += lanes)
+    largest = largest.max(lanes_at(x + i));
+  const float bound = fold_max(largest);
+  F sum = F::Zero();
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const F e = lane_exp(lanes_at(x + i) - bound);
+    lanes_at(x + i) = e;
+    sum += e;
+  }
+  const float inverse = 1.0f / fold_sum(sum);
+  for (std::size_t i = 0; i < count; i += lanes)
+    lanes_at(x + i) *= inverse;
+}
+
+inline void sigmoid(float* x, std::size_t count) {
+  for (std::size_t i = 0; i < count; i += lanes)
+    lanes_at(x + i) = lane_sigmoid(lanes_at(x + i));
+}
+
+inline void attention(const AttentionCall& call) {
+  const std::size_t columns = padded(call.length);
+  float* keys = call.scratch;                     // K transposed, in panels of 16 keys: [columns / 16][head_dim][16]
+  float* scores = keys + columns * call.head_dim; // [block][columns]
+  constexpr std::size_t block = lanes;
+  for (std::size_t j = 0; j < columns; ++j)
+    for (std::size_t d = 0; d < call.head_dim; ++d)
+      keys[(j / lanes * call.head_dim + d) * lanes + j % lanes] = j < call.length ? call.k[j * call.stride + d] : 0.0f;
+  for (std::size_t i = 0; i < call.length; i += block) {
+    const std::size_t rows = std::min(block, call.length - i);
+    std::fill_n(scores, rows * columns, 0.0f);
+    for (std::size_t j = 0; j < columns; j += lanes)
+      accumulate_rows(rows, call.q + i * call.stride, call.stride, keys + j * call.head_dim, lanes, call.head_dim,
+                      scores + j, columns);
+    for (std::size_t r = 0; r < rows; ++r)
+      softmax(scores + r * columns, call.length);
+    for (std::size_t d = 0; d < call.head_dim; d += lanes) {
+      float* context = call.context + i * call.context_stride + d;
+      for (std::size_t r = 0; r < rows; ++r)
+        lanes_at(context + r * call.context_stride).setZero();
+      accumulate_rows(rows, scores, columns, call.v + d, call.stride, call.length, context, call.context_stride);
+    }
+  }
+}
+
+inline void layer_norm(const LayerNormCall& call) {
+  const std::size_t columns = padded(call.norm.dim);
+  const float dim = static_cast<float>(call.norm.dim);
+  F last_lanes = F::Ones(); // 1 in the logical columns of the last group, 0 in its padding
+  for (std::size_t c = call.norm.dim; c < columns; ++c)
+    last_lanes[static_cast<Eigen::Index>(c % lanes)] = 0.0f;
+  for (std::size_t r = 0; r < call.rows; ++r) {
+    const float* x = call.x + r * call.stride;
+    float* y = call.y + r * call.stride;
+    F sum = F::Zero();
+    for (std::size_t c = 0; c < columns; c += lanes) {
+      F both = lanes_at(x + c);
+      if (call.residual)
+        both += lanes_at(call.residual + r * call.stride + c);
+      lanes_at(y + c) = both;
+      sum += both;
+    }
+    const float mean = fold_sum(sum) / dim;
+    F squares = F::Zero();
+    for (std::size_t c = 0; c < columns; c += lanes) {
+      F centred = lanes_at(y + c) - mean;
+      if (c + lanes == columns)
+        centred *= last_lanes;
+      lanes_at(y + c) = centred;
+      squares += centred * centred;
+    }
+    const float inverse = 1.0f / std::sqrt(fold_sum(squares) / dim + call.epsilon);
+    for (std::size_t c = 0; c < columns; c += lanes)
+      lanes_at(y + c) = lanes_at(y + c) * inverse * lanes_at(call.norm.weight + c) + lanes_at(call.norm.bias + c);
+  }
+}
+
+/// Sixteen columns of a row of an embedding table, from column c.
+inline F embedding_lanes(const PackedEmbedding& table, std::size_t row, std::size_t c) {
+  const std::size_t at = row * table.dim + c;
+  switch (table.precision) {
+  case Precision::fp32: return lanes_at(static_cast<const float*>(table.weight) + at);
+  case Precision::bf16: {
+    const auto* w = static_cast<const std::uint16_t*>(table.weight) + at;
+    F wide;
+    for (std::size_t i = 0; i < lanes; ++i)
+      wide[static_cast<Eigen::Index>(i)] = to_float(w[i]);
+    return wide;
+  }
+  case Precision::int8: break;
+  }
+  return lanes_at(static_cast<const std::int8_t*>(table.weight) + at).cast<float>() * table.scale[row];
+}
+
+inline void embed(const EmbedCall& call) {
+  for (std::size_t i = 0; i < call.count; ++i)
+    for (std::size_t c = 0; c < call.words.dim; c += lanes)
+      lanes_at(call.y + i * call.y_stride + c) = embedding_lanes(call.words, static_cast<std::size_t>(call.ids[i]), c) +
+                                                 embedding_lanes(call.positions, call.first_position + i, c);
+}
+
+inline constexpr Kernels portable{"portable", linear_fp32, linear_bf16, linear_int8, round_to_bf16, quantize,
+                                  attention,  layer_norm,  embed,       softmax,     sigmoid};
+
+} // namespace DISTILBERT_BASELINE
+} // namespace distilbert::kernels

@@ -1,0 +1,119 @@
+#pragma once
+// Every activation of one forward pass: named, with its shape, in one block of memory that is reused from call to call.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "../aligned_buffer.hpp"
+#include "../config.hpp"
+#include "../eigen.hpp"
+#include "../kernels/dispatch.hpp"
+
+namespace distilbert {
+
+/// Scratch memory of one call at a time; not for use from two threads at once. T = tokens of the batch.
+class Workspace {
+public:
+  explicit Workspace(const DistilBertConfig& config)
+      : dim_(padded(config.dim)), heads_(Blocks{config.n_heads, config.head_dim()}.packed()),
+        hidden_dim_(padded(config.hidden_dim)), labels_(padded(config.num_labels())),
+        head_dim_(padded(config.head_dim())) {}
+
+  /// Makes room for a batch of that many tokens whose longest text has `longest`, and takes the kernels in use for the
+  /// call that begins. Allocates only when a larger batch than ever before comes; what the buffers held is then lost.
+  /// Throws ErrorCode::out_of_memory.
+  void begin(std::size_t tokens, std::size_t longest) {
+    kernels_ = &active_kernels();
+    if (tokens > tokens_ || longest > longest_) {
+      const std::size_t most = std::max(tokens, tokens_), longest_ever = std::max(longest, longest_);
+      memory_ = {};
+      tokens_ = longest_ = 0;
+      memory_ = AlignedBuffer(bytes_for(most, longest_ever));
+      tokens_ = most;
+      longest_ = longest_ever;
+    }
+  }
+
+  /// The kernels that this call runs on from begin() to its end.
+  const Kernels& kernels() const { return *kernels_; }
+
+  Rows hidden(std::size_t rows) { return at(0, rows, dim_); }                    // [T, dim] residual stream
+  Rows qkv(std::size_t rows) { return at(dim_, rows, 3 * heads_); }              // [T, 3 n_heads head_dim]
+  Rows context(std::size_t rows) { return at(dim_ + 3 * heads_, rows, heads_); } // [T, n_heads head_dim]
+  Rows projected(std::size_t rows) { return at(dim_ + 4 * heads_, rows, dim_); } // [T, dim] before the residual
+  Rows intermediate(std::size_t rows) { return at(2 * dim_ + 4 * heads_, rows, hidden_dim_); }     // [T, hidden_dim]
+  Rows logits(std::size_t rows) { return at(2 * dim_ + 4 * heads_ + hidden_dim_, rows, labels_); } // [texts, labels]
+  float* attention_scores() { return floats(row_floats() * tokens_); } // attention_scratch(longest)
+  float* encoded_scale() { return attention_scores() + attention_scratch(longest_, head_dim_); } // [T]
+  /// The activations that enter a product, as int8 or bf16: [T, widest layer]
+  template <class X> X* encoded() { return reinterpret_cast<X*>(encoded_scale() + padded(tokens_)); }
+
+  /// Bytes of memory held, and the bytes that a batch of that size takes.
+  std::size_t bytes() const { return memory_.size(); }
+  std::size_t bytes_for(std::size_t tokens, std::size_t longest) const {
+    const std::size_t widest = std::max({dim_, heads_, hidden_dim_});
+    return tokens * row_floats() * sizeof(float) + attention_scratch(longest, head_dim_) * sizeof(float) +
+           padded(tokens) * sizeof(float) + tokens * widest * sizeof(std::uint16_t);
+  }
+
+private:
+  std::size_t row_floats() const { return 2 * dim_ + 4 * heads_ + hidden_dim_ + labels_; }
+  float* floats(std::size_t first) { return reinterpret_cast<float*>(memory_.data()) + first; }
+  Rows at(std::size_t columns_before, std::size_t rows, std::size_t columns) {
+    return {floats(columns_before * tokens_), static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns)};
+  }
+
+  std::size_t dim_, heads_, hidden_dim_, labels_, head_dim_; // packed sizes
+  std::size_t tokens_ = 0, longest_ = 0;
+  AlignedBuffer memory_;
+  const Kernels* kernels_ = nullptr;
+};
+
+/// Workspaces that are not in use. Thread-safe.
+class WorkspacePool {
+public:
+  explicit WorkspacePool(const DistilBertConfig& config) : config_(config) {}
+
+  /// A workspace of the caller's own until `Borrowed` ends.
+  class Borrowed {
+  public:
+    Borrowed(WorkspacePool& pool, std::unique_ptr<Workspace> workspace)
+        : pool_(pool), workspace_(std::move(workspace)) {}
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    ~Borrowed() { pool_.give_back(std::move(workspace_)); }
+    Workspace& operator*() const { return *workspace_; }
+
+  private:
+    WorkspacePool& pool_;
+    std::unique_ptr<Workspace> workspace_;
+  };
+
+  Borrowed borrow() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.empty()) {
+      idle_.reserve(++made_); // so that giving back cannot fail
+      return {*this, std::make_unique<Workspace>(config_)};
+    }
+    std::unique_ptr<Workspace> workspace = std::move(idle_.back());
+    idle_.pop_back();
+    return {*this, std::move(workspace)};
+  }
+
+private:
+  void give_back(std::unique_ptr<Workspace> workspace) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_.push_back(std::move(workspace));
+  }
+
+  DistilBertConfig config_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
+  std::size_t made_ = 0;
+};
+
+} // namespace distilbert

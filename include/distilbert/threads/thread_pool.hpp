@@ -1,0 +1,165 @@
+#pragma once
+// A pool of threads for the loops of one model: they spin briefly for the next loop, then sleep.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace distilbert {
+
+/// Thread-safe. A loop that comes while another runs is run by its caller alone, which is right when callers are many;
+/// so is every loop in a process that was forked after the pool had started its threads, which fork does not copy.
+class ThreadPool {
+public:
+  /// `threads` counts the caller; the others are started by the first loop that needs them.
+  explicit ThreadPool(std::size_t threads) : threads_(threads ? threads : 1) {}
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  ~ThreadPool() {
+    if (forked()) {
+      for (std::thread& worker : workers_)
+        worker.detach();
+      (void)signals_.release(); // to destroy a condition variable is to wait for its waiters, which are not here
+      return;
+    }
+    {
+      const std::lock_guard<std::mutex> lock(signals_->mutex);
+      stop_ = true;
+      ++generation_;
+    }
+    signals_->wake.notify_all();
+    for (std::thread& worker : workers_)
+      worker.join();
+  }
+
+  std::size_t threads() const { return threads_; }
+
+  /// Calls body(i) for every i in [0, count), each once, on any thread and in any order, and returns when all are
+  /// done. If bodies throw, those not yet begun are left out and the exception of the lowest i is thrown here.
+  template <class Body> void parallel_for(std::size_t count, const Body& body) {
+    if (count <= 1 || threads_ == 1 || forked() || busy_.exchange(true)) {
+      for (std::size_t i = 0; i < count; ++i)
+        body(i);
+      return;
+    }
+    const Release release{busy_};
+    start_workers();
+    {
+      const std::lock_guard<std::mutex> lock(signals_->mutex);
+      body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
+      context_ = &body;
+      count_ = count;
+      next_ = 0;
+      error_ = nullptr;
+      running_ = workers_.size();
+      ++generation_;
+    }
+    signals_->wake.notify_all();
+    work();
+    wait_for([this] { return running_ == 0; }, signals_->done);
+    if (error_)
+      std::rethrow_exception(error_);
+  }
+
+private:
+  struct Release {
+    std::atomic<bool>& busy;
+    ~Release() { busy = false; }
+  };
+
+  static constexpr int spins = 2000; // about 20 to 100 microseconds
+
+  static void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  /// Spins for a while, then sleeps until the condition holds; it must become true under the mutex.
+  template <class Condition> void wait_for(const Condition& condition, std::condition_variable& signal) {
+    for (int i = 0; i < spins && !condition(); ++i)
+      pause();
+    std::unique_lock<std::mutex> lock(signals_->mutex);
+    signal.wait(lock, condition);
+  }
+
+  bool forked() const { return owner_ != 0 && owner_ != getpid(); }
+
+  void start_workers() {
+    owner_ = getpid();
+    while (workers_.size() + 1 < threads_) {
+      try {
+        workers_.emplace_back([this, seen = generation_.load()] { serve(seen); });
+      } catch (const std::system_error&) { // the system gives no more threads: go on with those there are
+        threads_ = workers_.size() + 1;
+      }
+    }
+  }
+
+  void serve(std::size_t seen) {
+    for (;;) {
+      wait_for([&] { return generation_ != seen; }, signals_->wake);
+      seen = generation_;
+      if (stop_)
+        return;
+      work();
+      const std::lock_guard<std::mutex> lock(signals_->mutex);
+      if (--running_ == 0)
+        signals_->done.notify_one();
+    }
+  }
+
+  void work() {
+    for (std::size_t i; (i = next_.fetch_add(1)) < count_;) {
+      try {
+        body_(context_, i);
+      } catch (...) {
+        const std::lock_guard<std::mutex> lock(signals_->mutex);
+        if (!error_ || i < error_at_) {
+          error_ = std::current_exception();
+          error_at_ = i;
+        }
+        next_ = count_;
+      }
+    }
+  }
+
+  std::atomic<std::size_t> threads_;
+  std::vector<std::thread> workers_;
+  std::atomic<pid_t> owner_{0};   // the process whose threads they are; 0: none started
+  std::atomic<bool> busy_{false}; // a loop has the pool
+
+  struct Signals {
+    std::mutex mutex;
+    std::condition_variable wake, done;
+  };
+  std::unique_ptr<Signals> signals_ = std::make_unique<Signals>();
+  std::atomic<std::size_t> generation_{0}, running_{0};
+  std::atomic<bool> stop_{false};
+
+  // the loop that runs; written before generation_ moves, read after
+  void (*body_)(const void*, std::size_t) = nullptr;
+  const void* context_ = nullptr;
+  std::size_t count_ = 0;
+  std::atomic<std::size_t> next_{0};
+  std::exception_ptr error_;
+  std::size_t error_at_ = 0;
+};
+
+} // namespace distilbert

@@ -1,0 +1,163 @@
+#pragma once
+// The layers of a packed model: which there are, in which order, what their tensors are called, and how each is made
+// from the tensors of a checkpoint. Reading, packing and writing a converted model all go by this one table.
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../config.hpp"
+#include "checkpoint.hpp"
+#include "pack.hpp"
+#include "packed_layout.hpp"
+#include "safetensors.hpp"
+
+namespace distilbert {
+
+/// One layer of a packed model: its name (Hugging Face's, "qkv_lin" being q_lin, k_lin and v_lin joined) and sizes.
+///   linear      out x in             "<name>.packed"  U8 [panels, bytes of a panel]
+///   embedding   out rows, in columns "<name>.weight"  F32, BF16 or I8 [padded rows, padded columns]
+///                                    "<name>.scale"   F32 [padded rows], int8 only
+///   layer_norm  in columns           "<name>.weight", "<name>.bias"  F32 [padded columns]
+/// So every tensor has a multiple of packed_alignment bytes, and in a file that starts aligned all are aligned.
+struct PackedLayer {
+  enum class Kind { linear, embedding, layer_norm };
+
+  std::string name;
+  Kind kind;
+  Precision precision;
+  Blocks out, in;
+  std::vector<TensorView> tensors; // in the order above
+};
+
+namespace detail {
+
+inline TensorView unplaced(const std::string& name, Dtype dtype, std::vector<std::size_t> shape) {
+  TensorView tensor{name, dtype, std::move(shape), nullptr, info(dtype).bits / 8};
+  for (const std::size_t extent : tensor.shape)
+    tensor.bytes *= extent;
+  return tensor;
+}
+
+inline PackedLayer packed_linear(const std::string& name, Precision precision, Blocks out, Blocks in) {
+  return {
+      name,      PackedLayer::Kind::linear,
+      precision, out,
+      in,        {unplaced(name + ".packed", Dtype::u8, {out.packed() / lanes, panel_bytes(precision, in.packed())})}};
+}
+
+inline PackedLayer packed_embedding(const std::string& name, Precision precision, std::size_t rows, std::size_t dim) {
+  const Dtype dtype = precision == Precision::fp32   ? Dtype::f32
+                      : precision == Precision::bf16 ? Dtype::bf16
+                                                     : Dtype::i8;
+  PackedLayer layer{name, PackedLayer::Kind::embedding, precision, {1, rows}, {1, dim}, {}};
+  layer.tensors.push_back(unplaced(name + ".weight", dtype, {padded(rows), padded(dim)}));
+  if (precision == Precision::int8)
+    layer.tensors.push_back(unplaced(name + ".scale", Dtype::f32, {padded(rows)}));
+  return layer;
+}
+
+inline PackedLayer packed_layer_norm(const std::string& name, std::size_t dim) {
+  return {name,
+          PackedLayer::Kind::layer_norm,
+          Precision::fp32,
+          {1, 1},
+          {1, dim},
+          {unplaced(name + ".weight", Dtype::f32, {padded(dim)}), unplaced(name + ".bias", Dtype::f32, {padded(dim)})}};
+}
+
+/// The layers of a model in order of use, their tensors without memory yet. No product here leaves 64 bits: see
+/// ConfigLimits.
+inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Precision precision,
+                                              const std::function<bool(const char* head)>& has_head) {
+  const Blocks dim{1, config.dim}, hidden_dim{1, config.hidden_dim};
+  const Blocks heads{config.n_heads, config.head_dim()}, qkv{3 * config.n_heads, config.head_dim()};
+  std::vector<PackedLayer> layers;
+  layers.push_back(packed_embedding("embeddings.word_embeddings", precision, config.vocab_size, config.dim));
+  layers.push_back(
+      packed_embedding("embeddings.position_embeddings", precision, config.max_position_embeddings, config.dim));
+  layers.push_back(packed_layer_norm("embeddings.LayerNorm", config.dim));
+  for (std::size_t i = 0; i < config.n_layers; ++i) {
+    const std::string layer = "transformer.layer." + std::to_string(i);
+    layers.push_back(packed_linear(layer + ".attention.qkv_lin", precision, qkv, dim));
+    layers.push_back(packed_linear(layer + ".attention.out_lin", precision, dim, heads));
+    layers.push_back(packed_layer_norm(layer + ".sa_layer_norm", config.dim));
+    layers.push_back(packed_linear(layer + ".ffn.lin1", precision, hidden_dim, dim));
+    layers.push_back(packed_linear(layer + ".ffn.lin2", precision, dim, hidden_dim));
+    layers.push_back(packed_layer_norm(layer + ".output_layer_norm", config.dim));
+  }
+  if (has_head("pre_classifier"))
+    layers.push_back(packed_linear("pre_classifier", precision, dim, dim));
+  if (has_head("classifier"))
+    layers.push_back(packed_linear("classifier", Precision::fp32, {1, config.num_labels()}, dim));
+  return layers;
+}
+
+/// The sizes of a model in words. Padding makes many sizes look the same, so a converted file carries this text too.
+inline std::string sizes_text(const DistilBertConfig& config, bool has_classifier) {
+  std::string text = "vocab_size " + std::to_string(config.vocab_size);
+  text += ", max_position_embeddings " + std::to_string(config.max_position_embeddings);
+  text += ", dim " + std::to_string(config.dim) + ", hidden_dim " + std::to_string(config.hidden_dim);
+  text += ", n_layers " + std::to_string(config.n_layers) + ", n_heads " + std::to_string(config.n_heads);
+  return has_classifier ? text + ", num_labels " + std::to_string(config.num_labels()) : text;
+}
+
+/// Weight (then bias) of q_lin, k_lin and v_lin end to end, with 1/sqrt(head_dim) on q_lin.
+inline std::vector<float> read_qkv(const Checkpoint& checkpoint, const std::string& attention, const char* parameter,
+                                   std::size_t head_dim) {
+  std::vector<float> joined = checkpoint.read(attention + ".q_lin" + parameter);
+  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+  for (float& w : joined)
+    w *= scale;
+  for (const char* projection : {".k_lin", ".v_lin"}) {
+    const std::vector<float> part = checkpoint.read(attention + projection + parameter);
+    joined.insert(joined.end(), part.begin(), part.end());
+  }
+  return joined;
+}
+
+/// The layer's parameter as the checkpoint has it, row-major and without padding.
+inline std::vector<float> read_parameter(const Checkpoint& checkpoint, const PackedLayer& layer,
+                                         const char* parameter) {
+  const std::string_view qkv = ".qkv_lin";
+  const std::size_t stem = layer.name.size() < qkv.size() ? 0 : layer.name.size() - qkv.size();
+  return layer.name.compare(stem, qkv.size(), qkv) == 0
+             ? read_qkv(checkpoint, layer.name.substr(0, stem), parameter, layer.out.size)
+             : checkpoint.read(layer.name + parameter);
+}
+
+/// Fills the memory of a layer's tensors, which begins at `to`.
+inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, unsigned char* to) {
+  const std::vector<float> weight = read_parameter(checkpoint, layer, ".weight");
+  switch (layer.kind) {
+  case PackedLayer::Kind::linear: {
+    const std::vector<float> bias = read_parameter(checkpoint, layer, ".bias");
+    pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to);
+    break;
+  }
+  case PackedLayer::Kind::embedding: {
+    const std::size_t used = layer.out.size * padded(layer.in.size) * element_bytes(layer.precision);
+    const std::size_t bytes = layer.tensors[0].bytes;
+    pack_embedding(weight.data(), layer.out.size, layer.in.size, layer.precision, to,
+                   layer.precision == Precision::int8 ? reinterpret_cast<float*>(to + bytes) : nullptr);
+    std::memset(to + used, 0, bytes - used);
+    break;
+  }
+  case PackedLayer::Kind::layer_norm: {
+    const std::vector<float> bias = read_parameter(checkpoint, layer, ".bias");
+    std::memset(to, 0, 2 * layer.tensors[0].bytes);
+    std::memcpy(to, weight.data(), weight.size() * sizeof(float));
+    std::memcpy(to + layer.tensors[0].bytes, bias.data(), bias.size() * sizeof(float));
+    break;
+  }
+  }
+}
+
+} // namespace detail
+
+} // namespace distilbert

@@ -1,0 +1,302 @@
+#pragma once
+// A whole model in the packed layout, however it came: views of a converted file where it is mapped, or packed in
+// memory from a Hugging Face checkpoint. Both have the same tensors, byte for byte.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../aligned_buffer.hpp"
+#include "../config.hpp"
+#include "../error.hpp"
+#include "../load_options.hpp"
+#include "../quote.hpp"
+#include "checkpoint.hpp"
+#include "pack.hpp"
+#include "packed_layers.hpp"
+#include "packed_layout.hpp"
+#include "probe.hpp"
+#include "safetensors.hpp"
+
+namespace distilbert {
+
+/// Keys in the `__metadata__` of a converted file. All values are strings.
+namespace packed_metadata {
+inline constexpr const char* format = "format";                   // always format_value; marks the file as converted
+inline constexpr const char* format_value = "distilbert.cpp";     //
+inline constexpr const char* layout_version = "layout_version";   // packed_layout_version
+inline constexpr const char* precision = "precision";             // precision_name()
+inline constexpr const char* sizes = "sizes";                     // detail::sizes_text(): config.json must agree
+inline constexpr const char* probe = "probe";                     // {"ids": [...], "logits" or "cls": [...]}
+inline constexpr const char* library_version = "library_version"; // version() of the converter; for information
+inline constexpr const char* source_sha256 = "source_sha256";     // of the original model.safetensors; for information
+} // namespace packed_metadata
+
+/// The packed weights of a model. Immutable, safe from many threads at once; copies share the memory, and views taken
+/// from it are good for as long as one copy lives.
+///
+/// The classifier is always fp32 (it is one panel or a few); LayerNorms, biases and scales are fp32 too. All other
+/// weights have the precision of the model.
+class PackedModel {
+public:
+  /// Loads directory / "model.safetensors". A converted file is used where it lies (options.memory); no weight of it is
+  /// read unless options.check_finite is set. Any other is read as a Checkpoint and packed, fp32 unless
+  /// options.precision says otherwise.
+  /// Errors: SafeTensors::open's, Checkpoint's, from_file's, non_finite_weight, out_of_memory, and invalid_argument
+  /// when options.precision is not the one that the file was converted to.
+  static PackedModel from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
+                                     const LoadOptions& options = {});
+
+  /// Whether the file was written by distilbert-convert, in any version of the layout.
+  static bool is_converted(const SafeTensors& file);
+
+  /// Views of a converted file, every size of which is checked against config.
+  /// Errors: invalid_packed_model (another layout version, unknown precision, broken probe, unaligned), missing_tensor,
+  /// wrong_shape.
+  static PackedModel from_file(const SafeTensors& file, const DistilBertConfig& config);
+
+  /// Packs a checkpoint into memory of its own: as much as the packed tensors take, plus one layer in fp32 on the way.
+  /// progress(done, total), if given, is called after each layer with bytes; what it throws ends the packing.
+  /// Errors: non_finite_weight (int8 only) with the layer's name, out_of_memory.
+  static PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
+                          const std::function<void(std::size_t done, std::size_t total)>& progress = {});
+
+  Precision precision() const { return state_->precision; }
+
+  /// Whether the model has the layer: "pre_classifier", "classifier".
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+
+  /// Views by name and size. Errors: missing_tensor for an unknown layer, wrong_shape for one of another kind or size.
+  ///   "transformer.layer.0.attention.qkv_lin"  Blocks{3 * n_heads, head_dim}, Blocks{1, dim}
+  ///   "transformer.layer.0.attention.out_lin"  Blocks{1, dim}, Blocks{n_heads, head_dim}
+  ///   "transformer.layer.0.ffn.lin1", ".ffn.lin2", "pre_classifier", "classifier"
+  PackedLinear linear(std::string_view name, Blocks out, Blocks in) const;
+  /// "embeddings.word_embeddings", "embeddings.position_embeddings"
+  PackedEmbedding embedding(std::string_view name, std::size_t rows, std::size_t dim) const;
+  /// "embeddings.LayerNorm", "transformer.layer.0.sa_layer_norm", "transformer.layer.0.output_layer_norm"
+  PackedLayerNorm layer_norm(std::string_view name, std::size_t dim) const;
+
+  /// The probe of a converted file, if it carries one.
+  const std::optional<Probe>& probe() const { return state_->probe; }
+
+  /// All layers with their tensors, in the order in which a forward pass uses them.
+  const std::vector<PackedLayer>& layers() const { return state_->layers; }
+
+  /// Throws non_finite_weight with the name of the first layer that holds a NaN or an infinity. Reads all weights.
+  void check_finite() const;
+
+private:
+  struct State {
+    Precision precision;
+    std::vector<PackedLayer> layers;
+    std::optional<Probe> probe;
+    std::shared_ptr<const void> memory;
+  };
+
+  explicit PackedModel(State state) : state_(std::make_shared<const State>(std::move(state))) {}
+
+  const PackedLayer* find(std::string_view name) const;
+  const PackedLayer& get(PackedLayer::Kind kind, std::string_view name, Blocks out, Blocks in) const;
+
+  std::shared_ptr<const State> state_;
+};
+
+namespace detail {
+
+inline std::string_view metadata_value(const SafeTensors& file, const char* key) {
+  const auto found = file.metadata().find(key);
+  return found == file.metadata().end() ? std::string_view() : found->second;
+}
+
+/// "F32 [2, 3]"
+inline std::string type_and_shape(const TensorView& tensor) {
+  return std::string(info(tensor.dtype).name) + ' ' + shape_text(tensor.shape);
+}
+
+/// Whether no float (a bfloat16 counts as the upper half of one) among `count` is NaN or infinite.
+template <class Bits> bool all_finite(const unsigned char* data, std::size_t count) {
+  constexpr auto exponent = static_cast<Bits>(0x7f800000u >> (32 - 8 * sizeof(Bits)));
+  for (std::size_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, data + i * sizeof bits, sizeof bits);
+    if ((bits & exponent) == exponent)
+      return false;
+  }
+  return true;
+}
+
+inline bool is_finite(const PackedLayer& layer) {
+  const auto weights_finite = [&](const unsigned char* data, std::size_t bytes) {
+    return layer.precision == Precision::fp32   ? all_finite<std::uint32_t>(data, bytes / 4)
+           : layer.precision == Precision::bf16 ? all_finite<std::uint16_t>(data, bytes / 2)
+                                                : true;
+  };
+  const TensorView& first = layer.tensors.front();
+  if (layer.kind == PackedLayer::Kind::linear) {
+    const std::size_t header = layer.precision == Precision::int8 ? 2 * lanes : lanes; // bias, scale
+    const std::size_t skipped = panel_header_bytes(layer.precision), panel = first.shape[1];
+    for (const unsigned char* p = first.data; p != first.data + first.bytes; p += panel)
+      if (!all_finite<std::uint32_t>(p, header) || !weights_finite(p + skipped, panel - skipped))
+        return false;
+    return true;
+  }
+  const bool second_finite =
+      layer.tensors.size() == 1 || all_finite<std::uint32_t>(layer.tensors[1].data, layer.tensors[1].bytes / 4);
+  return second_finite && weights_finite(first.data, first.bytes);
+}
+
+} // namespace detail
+
+inline bool PackedModel::is_converted(const SafeTensors& file) {
+  return detail::metadata_value(file, packed_metadata::format) == packed_metadata::format_value;
+}
+
+inline PackedModel PackedModel::from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
+                                                const LoadOptions& options) {
+  const std::filesystem::path path = directory / "model.safetensors";
+  std::error_code missing;
+  if (!std::filesystem::exists(path, missing))
+    Checkpoint::from_pretrained(directory, config, options.memory); // throws, and knows what may lie there instead
+  const SafeTensors file = SafeTensors::open(path, options.memory);
+  try {
+    const bool converted = is_converted(file);
+    PackedModel model = converted ? from_file(file, config)
+                                  : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32));
+    if (options.precision && *options.precision != model.precision())
+      throw Error(ErrorCode::invalid_argument, "the model was converted to " +
+                                                   std::string(precision_name(model.precision())) + ", not to " +
+                                                   std::string(precision_name(*options.precision)) +
+                                                   "; convert the original model again, or load that one");
+    if (options.check_finite)
+      model.check_finite();
+    return model;
+  } catch (const Error& e) {
+    rethrow_within(path.string(), e);
+  }
+}
+
+inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilBertConfig& config) {
+  if (!is_converted(file))
+    detail::throw_invalid_packed_model("it was not written by distilbert-convert");
+  const std::string_view layout = detail::metadata_value(file, packed_metadata::layout_version);
+  if (layout != std::to_string(packed_layout_version))
+    detail::throw_invalid_packed_model("layout version " + std::to_string(packed_layout_version) + " expected, " +
+                                       detail::quote(layout) + " found");
+  const std::string_view precision_text = detail::metadata_value(file, packed_metadata::precision);
+  const std::optional<Precision> precision = precision_from_name(precision_text);
+  if (!precision)
+    detail::throw_invalid_packed_model("precision fp32, bf16 or int8 expected, " + detail::quote(precision_text) +
+                                       " found");
+
+  const auto has_head = [&](const char* head) { return file.find(std::string(head) + ".packed") != nullptr; };
+  const std::string sizes = detail::sizes_text(config, has_head("classifier"));
+  if (const std::string_view found = detail::metadata_value(file, packed_metadata::sizes); found != sizes)
+    throw Error(ErrorCode::wrong_shape,
+                "config.json says " + sizes + "; the model was converted with " + detail::quote(found, 200));
+  State state{*precision, detail::packed_layers(config, *precision, has_head), std::nullopt, file.owner()};
+  for (PackedLayer& layer : state.layers) {
+    for (TensorView& tensor : layer.tensors) {
+      const TensorView* found = file.find(tensor.name);
+      const std::string expected = detail::type_and_shape(tensor) + " expected";
+      if (!found)
+        throw Error(ErrorCode::missing_tensor, detail::quote(tensor.name) + ", " + expected);
+      if (found->dtype != tensor.dtype || found->shape != tensor.shape)
+        throw Error(ErrorCode::wrong_shape,
+                    detail::quote(tensor.name) + ": " + expected + ", " + detail::type_and_shape(*found) + " found");
+      if (reinterpret_cast<std::uintptr_t>(found->data) % packed_alignment != 0)
+        detail::throw_invalid_packed_model(detail::quote(tensor.name) + " does not start at a multiple of " +
+                                           std::to_string(packed_alignment) + " bytes");
+      tensor = *found;
+    }
+  }
+  const std::string_view probe = detail::metadata_value(file, packed_metadata::probe);
+  if (!probe.empty())
+    state.probe = detail::read_probe(probe, config, has_head("classifier"));
+  return PackedModel(std::move(state));
+}
+
+inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
+                                     const std::function<void(std::size_t done, std::size_t total)>& progress) {
+  const auto has_head = [&](const char* head) { return checkpoint.has(std::string(head) + ".weight"); };
+  State state{precision, detail::packed_layers(config, precision, has_head), std::nullopt, nullptr};
+  std::size_t total = 0;
+  for (const PackedLayer& layer : state.layers)
+    for (const TensorView& tensor : layer.tensors)
+      total += tensor.bytes;
+
+  const auto memory = std::make_shared<AlignedBuffer>(total);
+  state.memory = memory;
+  std::size_t done = 0;
+  for (PackedLayer& layer : state.layers) {
+    try {
+      detail::pack_layer(checkpoint, layer, memory->data() + done);
+    } catch (const Error& e) {
+      rethrow_within(detail::quote(layer.name), e);
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorCode::out_of_memory, detail::quote(layer.name));
+    }
+    for (TensorView& tensor : layer.tensors) {
+      tensor.data = memory->data() + done;
+      done += tensor.bytes;
+    }
+    if (progress)
+      progress(done, total);
+  }
+  return PackedModel(std::move(state));
+}
+
+inline const PackedLayer* PackedModel::find(std::string_view name) const {
+  const auto& layers = state_->layers;
+  const auto found = std::find_if(layers.begin(), layers.end(), [&](const auto& layer) { return layer.name == name; });
+  return found == layers.end() ? nullptr : &*found;
+}
+
+inline const PackedLayer& PackedModel::get(PackedLayer::Kind kind, std::string_view name, Blocks out, Blocks in) const {
+  const PackedLayer* layer = find(name);
+  if (!layer)
+    throw Error(ErrorCode::missing_tensor, detail::quote(name));
+  const auto size_text = [](Blocks o, Blocks i) {
+    return std::to_string(o.count) + " x " + std::to_string(o.size) + " by " + std::to_string(i.count) + " x " +
+           std::to_string(i.size);
+  };
+  const auto same = [](Blocks a, Blocks b) { return a.count == b.count && a.size == b.size; };
+  if (layer->kind != kind || !same(layer->out, out) || !same(layer->in, in))
+    throw Error(ErrorCode::wrong_shape, detail::quote(name) + ": " + size_text(out, in) + " expected, " +
+                                            size_text(layer->out, layer->in) + " found");
+  return *layer;
+}
+
+inline PackedLinear PackedModel::linear(std::string_view name, Blocks out, Blocks in) const {
+  const PackedLayer& layer = get(PackedLayer::Kind::linear, name, out, in);
+  return {layer.precision, out.packed(), in.packed(), layer.tensors[0].data};
+}
+
+inline PackedEmbedding PackedModel::embedding(std::string_view name, std::size_t rows, std::size_t dim) const {
+  const PackedLayer& layer = get(PackedLayer::Kind::embedding, name, {1, rows}, {1, dim});
+  const bool scaled = layer.precision == Precision::int8;
+  return {layer.precision, rows, padded(dim), layer.tensors[0].data,
+          scaled ? reinterpret_cast<const float*>(layer.tensors[1].data) : nullptr};
+}
+
+inline PackedLayerNorm PackedModel::layer_norm(std::string_view name, std::size_t dim) const {
+  const PackedLayer& layer = get(PackedLayer::Kind::layer_norm, name, {1, 1}, {1, dim});
+  return {dim, reinterpret_cast<const float*>(layer.tensors[0].data),
+          reinterpret_cast<const float*>(layer.tensors[1].data)};
+}
+
+inline void PackedModel::check_finite() const {
+  for (const PackedLayer& layer : state_->layers)
+    if (!detail::is_finite(layer))
+      throw Error(ErrorCode::non_finite_weight, detail::quote(layer.name));
+}
+
+} // namespace distilbert

@@ -1,0 +1,466 @@
+// Every kernel of every level that this CPU has, against plain loops in double: shapes with all kinds of tails, and
+// what a kernel promises beyond its numbers (padding, order of sums, no turning of NaN into numbers).
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <distilbert/aligned_buffer.hpp>
+#include <distilbert/kernels/dispatch.hpp>
+
+using namespace distilbert;
+
+namespace {
+
+std::mt19937 random_engine(1);
+
+std::vector<float> normal(std::size_t count, float deviation = 1.0f) {
+  std::normal_distribution<float> distribution(0.0f, deviation);
+  std::vector<float> x(count);
+  for (float& value : x)
+    value = distribution(random_engine);
+  return x;
+}
+
+/// A matrix with its bytes in the packed layout, written here element by element from the layout's description.
+struct Packed {
+  AlignedBuffer bytes;
+  PackedLinear view;
+  std::vector<double> weight; // [out][in] as the kernel should see it
+  std::vector<double> bias;   // [out]
+};
+
+Packed random_matrix(Precision precision, std::size_t out, std::size_t in) {
+  Packed m{AlignedBuffer(out / lanes * panel_bytes(precision, in)), {precision, out, in, nullptr}, {}, {}};
+  m.view.panels = m.bytes.data();
+  m.weight.resize(out * in);
+  m.bias.resize(out);
+  std::uniform_int_distribution<int> byte(-127, 127);
+  for (std::size_t c = 0; c < out; ++c) {
+    unsigned char* panel = m.bytes.data() + c / lanes * panel_bytes(precision, in);
+    const std::size_t lane = c % lanes;
+    const float bias = normal(1)[0], scale = 0.01f * std::abs(normal(1)[0]);
+    m.bias[c] = double(bias);
+    std::memcpy(panel + 4 * lane, &bias, 4);
+    std::int32_t sum = 0;
+    for (std::size_t k = 0; k < in; ++k) {
+      if (precision == Precision::fp32) {
+        const float w = normal(1, 0.05f)[0];
+        std::memcpy(panel + 64 + (k * lanes + lane) * 4, &w, 4);
+        m.weight[c * in + k] = double(w);
+      } else if (precision == Precision::bf16) {
+        const float w = normal(1, 0.05f)[0];
+        std::uint32_t bits;
+        std::memcpy(&bits, &w, 4);
+        bits &= 0xffff0000u;
+        const auto high = static_cast<std::uint16_t>(bits >> 16);
+        std::memcpy(panel + 64 + ((k / 2 * lanes + lane) * 2 + k % 2) * 2, &high, 2);
+        float kept;
+        std::memcpy(&kept, &bits, 4);
+        m.weight[c * in + k] = double(kept);
+      } else {
+        const auto w = static_cast<std::int8_t>(byte(random_engine));
+        std::memcpy(panel + 192 + (k / 4 * lanes + lane) * 4 + k % 4, &w, 1);
+        m.weight[c * in + k] = double(w);
+        sum += w;
+      }
+    }
+    if (precision == Precision::int8) {
+      std::memcpy(panel + 64 + 4 * lane, &scale, 4);
+      std::memcpy(panel + 128 + 4 * lane, &sum, 4);
+    }
+  }
+  return m;
+}
+
+float scale_of(const Packed& m, std::size_t c) {
+  float scale;
+  std::memcpy(&scale, m.view.panel(c / lanes) + 64 + 4 * (c % lanes), 4);
+  return scale;
+}
+
+template <class X>
+LinearCall<X> call_of(const Packed& m, const std::vector<X>& x, const std::vector<float>& x_scale, std::size_t rows,
+                      std::vector<float>& y, Epilogue epilogue = Epilogue::none) {
+  return {x.data(), m.view.in, rows, x_scale.data(), m.view, 0, m.view.panel_count(), epilogue, y.data(), m.view.out};
+}
+
+template <class Body> void on_every_level(const Body& body) {
+  for (const std::string_view isa : available_isas()) {
+    CAPTURE(std::string(isa));
+    set_isa(isa);
+    body(active_kernels());
+  }
+  set_isa(available_isas().front());
+}
+
+struct Shape {
+  std::size_t rows, in, out;
+};
+const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},  {3, 48, 16},   {5, 32, 80},    {7, 64, 64},
+                                   {13, 80, 48}, {31, 96, 64}, {65, 384, 32}, {66, 1040, 16}, {2, 3072, 16}};
+
+} // namespace
+
+TEST_CASE("fp32 products: the distance from the exact sum is what rounding in order allows") {
+  for (const auto& [rows, in, out] : shapes) {
+    CAPTURE(rows);
+    CAPTURE(in);
+    CAPTURE(out);
+    const Packed m = random_matrix(Precision::fp32, out, in);
+    const auto x = normal(rows * in);
+    on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+      std::vector<float> y(rows * out);
+      kernels.linear_fp32(call_of(m, x, {}, rows, y));
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < out; ++c) {
+          double exact = m.bias[c], norm = std::abs(m.bias[c]);
+          for (std::size_t k = 0; k < in; ++k) {
+            exact += double(x[r * in + k]) * m.weight[c * in + k];
+            norm += std::abs(double(x[r * in + k]) * m.weight[c * in + k]);
+          }
+          REQUIRE(std::abs(double(y[r * out + c]) - exact) <= norm * double(in + 2) * 0x1p-24);
+        }
+    });
+  }
+}
+
+TEST_CASE("bf16 products: weights and activations are exact, only the sum rounds") {
+  for (const auto& [rows, in, out] : shapes) {
+    const Packed m = random_matrix(Precision::bf16, out, in);
+    on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+      const auto x = normal(rows * in);
+      std::vector<std::uint16_t> rounded(x.size());
+      kernels.round_to_bf16(x.data(), x.size(), rounded.data());
+      std::vector<float> y(rows * out);
+      kernels.linear_bf16(call_of(m, rounded, {}, rows, y));
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < out; ++c) {
+          double exact = m.bias[c], norm = std::abs(m.bias[c]);
+          for (std::size_t k = 0; k < in; ++k) {
+            const double product = double(kernels::to_float(rounded[r * in + k])) * m.weight[c * in + k];
+            exact += product;
+            norm += std::abs(product);
+          }
+          REQUIRE(std::abs(double(y[r * out + c]) - exact) <= norm * double(in + 2) * 0x1p-24);
+        }
+    });
+  }
+}
+
+TEST_CASE("int8 products: the integer sum is exact, also where every product is the largest") {
+  std::uniform_int_distribution<int> byte(-127, 127);
+  for (const bool extreme : {false, true})
+    for (const auto& [rows, in, out] : shapes) {
+      Packed m = random_matrix(Precision::int8, out, in);
+      std::vector<std::int8_t> x(rows * in);
+      for (auto& value : x)
+        value = static_cast<std::int8_t>(extreme ? 127 : byte(random_engine));
+      if (extreme) { // weights of -127 everywhere, with the sum that belongs to them
+        std::fill(m.weight.begin(), m.weight.end(), -127.0);
+        for (std::size_t p = 0; p < out / lanes; ++p) {
+          unsigned char* panel = m.bytes.data() + p * panel_bytes(Precision::int8, in);
+          std::memset(panel + 192, -127, in * lanes);
+          const auto sum = -127 * static_cast<std::int32_t>(in);
+          for (std::size_t lane = 0; lane < lanes; ++lane)
+            std::memcpy(panel + 128 + 4 * lane, &sum, 4);
+        }
+      }
+      std::vector<float> x_scale(rows);
+      for (float& scale : x_scale)
+        scale = std::abs(normal(1)[0]);
+      on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+        std::vector<float> y(rows * out);
+        kernels.linear_int8(call_of(m, x, x_scale, rows, y));
+        for (std::size_t r = 0; r < rows; ++r)
+          for (std::size_t c = 0; c < out; ++c) {
+            std::int64_t sum = 0;
+            for (std::size_t k = 0; k < in; ++k)
+              sum += std::int64_t{x[r * in + k]} * static_cast<std::int64_t>(m.weight[c * in + k]);
+            const float scale = scale_of(m, c) * x_scale[r], bias = static_cast<float>(m.bias[c]);
+            const float apart = float(sum) * scale + bias, fused = std::fma(float(sum), scale, bias);
+            REQUIRE((y[r * out + c] == apart || y[r * out + c] == fused));
+          }
+      });
+    }
+}
+
+TEST_CASE("a row's result does not depend on the rows around it, a column's not on the panels asked for") {
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+    const std::size_t in = 400, out = 96, rows = 9;
+    const Packed m = random_matrix(precision, out, in);
+    const auto x = normal(rows * in);
+    on_every_level([&](const Kernels& kernels) {
+      const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
+                           std::size_t last_panel, std::vector<float>& y) {
+        std::vector<std::uint16_t> rounded(x.size());
+        std::vector<std::int8_t> quantized(x.size());
+        std::vector<float> scale(rows);
+        kernels.round_to_bf16(x.data(), x.size(), rounded.data());
+        for (std::size_t r = 0; r < rows; ++r)
+          scale[r] = kernels.quantize(x.data() + r * in, in, quantized.data() + r * in);
+        const auto part = [&](auto call) {
+          call.x += first_row * in;
+          call.x_scale += first_row;
+          call.y += first_row * out;
+          call.first_panel = first_panel;
+          call.last_panel = last_panel;
+          return call;
+        };
+        if (precision == Precision::fp32)
+          kernels.linear_fp32(part(call_of(m, x, scale, row_count, y, Epilogue::gelu)));
+        if (precision == Precision::bf16)
+          kernels.linear_bf16(part(call_of(m, rounded, scale, row_count, y, Epilogue::gelu)));
+        if (precision == Precision::int8)
+          kernels.linear_int8(part(call_of(m, quantized, scale, row_count, y, Epilogue::gelu)));
+      };
+      std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
+      run(0, rows, 0, out / lanes, whole);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t p = 0; p < out / lanes; ++p)
+          run(r, 1, p, p + 1, apart);
+      CHECK(std::memcmp(whole.data(), apart.data(), whole.size() * sizeof(float)) == 0);
+      std::vector<float> untouched(rows * out, 7.0f);
+      run(2, 3, 1, 2, untouched);
+      for (std::size_t i = 0; i < untouched.size(); ++i) {
+        const bool inside = i / out >= 2 && i / out < 5 && i % out >= 16 && i % out < 32;
+        REQUIRE(untouched[i] == (inside ? whole[i] : 7.0f));
+      }
+    });
+  }
+}
+
+TEST_CASE("epilogues") {
+  const Packed m = random_matrix(Precision::fp32, 32, 64);
+  const auto x = normal(3 * 64, 4.0f);
+  on_every_level([&](const Kernels& kernels) {
+    std::vector<float> plain(3 * 32), y(3 * 32);
+    kernels.linear_fp32(call_of(m, x, {}, 3, plain));
+    const auto differs = [&](Epilogue epilogue, auto exact) {
+      kernels.linear_fp32(call_of(m, x, {}, 3, y, epilogue));
+      double largest = 0;
+      for (std::size_t i = 0; i < y.size(); ++i)
+        largest = std::max(largest, std::abs(double(y[i]) - exact(double(plain[i]))));
+      return largest;
+    };
+    CHECK(differs(Epilogue::gelu, [](double v) { return v * 0.5 * (1 + std::erf(v / std::sqrt(2.0))); }) < 1e-6);
+    CHECK(differs(Epilogue::relu, [](double v) { return std::max(v, 0.0); }) == 0);
+    CHECK(differs(Epilogue::tanh, [](double v) { return std::tanh(v); }) < 3e-7);
+  });
+}
+
+TEST_CASE("bf16 rounding: nearest, ties to even, NaN stays NaN") {
+  const float values[16] = {1.0f,      1.00390625f, 1.01171875f, -1.00390625f,
+                            3.3e38f,   3.4e38f,     0.0f,        -0.0f,
+                            0x1p-140f, INFINITY,    -INFINITY,   std::numeric_limits<float>::quiet_NaN(),
+                            1.003907f, 65504.0f,    -3.0f,       0.1f};
+  const std::uint16_t expected[16] = {0x3f80, 0x3f80, 0x3f82, 0xbf80, 0x7f78, 0x7f80, 0x0000, 0x8000,
+                                      0x0000, 0x7f80, 0xff80, 0,      0x3f81, 0x4780, 0xc040, 0x3dcd};
+  on_every_level([&](const Kernels& kernels) {
+    std::uint16_t y[16];
+    kernels.round_to_bf16(values, 16, y);
+    for (int i = 0; i < 16; ++i)
+      if (i != 8 && i != 11)
+        CHECK(y[i] == expected[i]);
+    CHECK(std::isnan(kernels::to_float(y[11])));
+  });
+}
+
+TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and what is not finite") {
+  on_every_level([](const Kernels& kernels) {
+    std::vector<float> x(48, 0.0f);
+    x[0] = -254.0f;
+    x[17] = 1.0f; // 0.5 steps: to even 0
+    x[18] = 3.0f; // 1.5 steps: to even 2
+    x[47] = 253.0f;
+    std::vector<std::int8_t> y(48);
+    CHECK(kernels.quantize(x.data(), 48, y.data()) == 2.0f);
+    CHECK(y[0] == -127);
+    CHECK(y[17] == 0);
+    CHECK(y[18] == 2);
+    CHECK(y[47] == 126);
+    CHECK(y[1] == 0);
+
+    const auto values = normal(1024, 3.0f);
+    std::vector<std::int8_t> q(1024);
+    const float scale = kernels.quantize(values.data(), 1024, q.data());
+    for (std::size_t i = 0; i < 1024; ++i)
+      REQUIRE(std::abs(double(values[i]) - double(scale) * q[i]) <= double(scale) * 0.50001);
+
+    std::fill(x.begin(), x.end(), 0.0f);
+    CHECK(kernels.quantize(x.data(), 48, y.data()) == 0.0f);
+    x[3] = 1e-40f;
+    CHECK(kernels.quantize(x.data(), 48, y.data()) == 0.0f);
+    for (const float bad : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
+      x[33] = bad;
+      CHECK(std::isnan(kernels.quantize(x.data(), 48, y.data())));
+      CHECK(std::all_of(y.begin(), y.end(), [](std::int8_t v) { return v == 0; }));
+    }
+  });
+}
+
+TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
+  for (const std::size_t length : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 64u, 129u})
+    for (const std::size_t head_dim : {16u, 32u, 64u}) {
+      CAPTURE(length);
+      CAPTURE(head_dim);
+      const std::size_t stride = 3 * head_dim + 16, context_stride = head_dim + 32;
+      const auto qkv = normal(length * stride);
+      on_every_level([&](const Kernels& kernels) {
+        std::vector<float> scratch(attention_scratch(length, head_dim), 1e9f);
+        std::vector<float> context(length * context_stride, 7.0f);
+        kernels.attention({qkv.data(), qkv.data() + head_dim, qkv.data() + 2 * head_dim, stride, length, head_dim,
+                           scratch.data(), context.data() + 16, context_stride});
+        for (std::size_t i = 0; i < length; ++i) {
+          std::vector<double> weight(length);
+          double sum = 0, largest = -1e300;
+          for (std::size_t j = 0; j < length; ++j) {
+            for (std::size_t d = 0; d < head_dim; ++d)
+              weight[j] += double(qkv[i * stride + d]) * double(qkv[j * stride + head_dim + d]);
+            largest = std::max(largest, weight[j]);
+          }
+          for (double& w : weight)
+            sum += w = std::exp(w - largest);
+          for (std::size_t d = 0; d < head_dim; ++d) {
+            double expected = 0;
+            for (std::size_t j = 0; j < length; ++j)
+              expected += weight[j] / sum * double(qkv[j * stride + 2 * head_dim + d]);
+            REQUIRE(double(context[i * context_stride + 16 + d]) == doctest::Approx(expected).epsilon(2e-5).scale(1));
+          }
+          REQUIRE(context[i * context_stride] == 7.0f);
+          REQUIRE(context[i * context_stride + 16 + head_dim] == 7.0f);
+        }
+      });
+    }
+}
+
+TEST_CASE("layer norm: logical columns only, padding stays zero, in place over the residual") {
+  for (const std::size_t dim : {1u, 15u, 16u, 17u, 37u, 384u})
+    for (const bool with_residual : {false, true}) {
+      CAPTURE(dim);
+      const std::size_t columns = padded(dim), rows = 3;
+      auto x = normal(rows * columns, 2.0f), residual = normal(rows * columns);
+      auto weight = normal(columns), bias = normal(columns);
+      for (std::size_t c = dim; c < columns; ++c) {
+        weight[c] = bias[c] = 0;
+        for (std::size_t r = 0; r < rows; ++r)
+          x[r * columns + c] = residual[r * columns + c] = 0;
+      }
+      on_every_level([&](const Kernels& kernels) {
+        auto y = residual;
+        kernels.layer_norm({x.data(),
+                            with_residual ? y.data() : nullptr,
+                            columns,
+                            rows,
+                            {dim, weight.data(), bias.data()},
+                            1e-12f,
+                            y.data()});
+        for (std::size_t r = 0; r < rows; ++r) {
+          std::vector<double> v(dim);
+          double mean = 0, variance = 0;
+          for (std::size_t c = 0; c < dim; ++c) {
+            v[c] = double(x[r * columns + c]) + (with_residual ? double(residual[r * columns + c]) : 0.0);
+            mean += v[c] / double(dim);
+          }
+          for (const double value : v)
+            variance += (value - mean) * (value - mean) / double(dim);
+          for (std::size_t c = 0; c < columns; ++c) {
+            const double expected =
+                c < dim ? (v[c] - mean) / std::sqrt(variance + 1e-12) * double(weight[c]) + double(bias[c]) : 0.0;
+            REQUIRE(double(y[r * columns + c]) == doctest::Approx(expected).epsilon(2e-5).scale(1));
+          }
+        }
+      });
+    }
+}
+
+TEST_CASE("embed: word + position in every precision") {
+  const std::size_t rows = 5, dim = 32;
+  const auto table = normal(rows * dim);
+  std::vector<std::uint16_t> half(rows * dim);
+  std::vector<std::int8_t> byte(rows * dim);
+  std::vector<float> scale(rows);
+  kernels::portable.round_to_bf16(table.data(), table.size(), half.data());
+  for (std::size_t r = 0; r < rows; ++r)
+    scale[r] = kernels::portable.quantize(table.data() + r * dim, dim, byte.data() + r * dim);
+  const PackedEmbedding as[] = {{Precision::fp32, rows, dim, table.data(), nullptr},
+                                {Precision::bf16, rows, dim, half.data(), nullptr},
+                                {Precision::int8, rows, dim, byte.data(), scale.data()}};
+  const std::int32_t ids[] = {4, 0, 4};
+  on_every_level([&](const Kernels& kernels) {
+    for (const PackedEmbedding& e : as) {
+      std::vector<float> y(3 * 48, 7.0f);
+      kernels.embed({ids, 3, 2, e, e, y.data(), 48});
+      const auto value = [&](std::size_t row, std::size_t c) {
+        const std::size_t at = row * dim + c;
+        return e.precision == Precision::fp32   ? table[at]
+               : e.precision == Precision::bf16 ? kernels::to_float(half[at])
+                                                : float(byte[at]) * scale[row];
+      };
+      for (std::size_t i = 0; i < 3; ++i) {
+        for (std::size_t c = 0; c < dim; ++c)
+          REQUIRE(double(y[i * 48 + c]) ==
+                  doctest::Approx(double(value(std::size_t(ids[i]), c)) + double(value(2 + i, c))).epsilon(1e-6));
+        REQUIRE(y[i * 48 + dim] == 7.0f);
+      }
+    }
+  });
+}
+
+TEST_CASE("softmax and sigmoid: any count, large values, and NaN is not hidden") {
+  on_every_level([](const Kernels& kernels) {
+    for (const std::size_t count : {1u, 2u, 3u, 16u, 17u, 100u}) {
+      std::vector<float> x(padded(count), 555.0f);
+      for (std::size_t i = 0; i < count; ++i)
+        x[i] = float(i % 7) * 30.0f + 1000.0f;
+      kernels.softmax(x.data(), count);
+      double sum = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        sum += double(x[i]);
+      CHECK(sum == doctest::Approx(1.0).epsilon(1e-6));
+      for (std::size_t i = count; i < x.size(); ++i)
+        CHECK(x[i] == 0.0f);
+    }
+    std::vector<float> two = {1.0f, 2.0f};
+    two.resize(16);
+    kernels.softmax(two.data(), 2);
+    CHECK(double(two[1]) == doctest::Approx(0.7310585786).epsilon(1e-6));
+    std::vector<float> s(16, 0.5f);
+    kernels.sigmoid(s.data(), 1);
+    CHECK(double(s[0]) == doctest::Approx(0.6224593312).epsilon(1e-6));
+    for (const float bad : {INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
+      std::vector<float> x(16, 1.0f);
+      x[1] = bad;
+      kernels.softmax(x.data(), 3);
+      CHECK(std::isnan(x[1]));
+    }
+  });
+}
+
+TEST_CASE("what is not finite in a row reaches that row's outputs and no other's") {
+  const std::size_t in = 64, out = 32;
+  for (const Precision precision : {Precision::fp32, Precision::int8}) {
+    const Packed m = random_matrix(precision, out, in);
+    auto x = normal(3 * in);
+    x[in + 5] = std::numeric_limits<float>::quiet_NaN();
+    on_every_level([&](const Kernels& kernels) {
+      std::vector<float> y(3 * out), scale(3);
+      std::vector<std::int8_t> q(3 * in);
+      for (std::size_t r = 0; r < 3; ++r)
+        scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in);
+      for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::relu, Epilogue::tanh}) {
+        if (precision == Precision::fp32)
+          kernels.linear_fp32(call_of(m, x, scale, 3, y, epilogue));
+        else
+          kernels.linear_int8(call_of(m, q, scale, 3, y, epilogue));
+        for (std::size_t i = 0; i < y.size(); ++i)
+          REQUIRE(std::isnan(y[i]) == (i / out == 1));
+      }
+    });
+  }
+}

@@ -1,0 +1,231 @@
+#pragma once
+// The naive oracle: DistilBERT as the paper's formulas, in triple loops over doubles, free of Eigen, of kernels and of
+// everything else in include/distilbert but the words Precision and Shape. Slow on purpose; read it to know what the
+// library computes. The rounding that bf16 and int8 prescribe is spelt out; sums are exact or in double.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <distilbert/load_options.hpp>
+
+#include "random_model.hpp"
+
+namespace distilbert::test {
+
+/// Row-major.
+struct Matrix {
+  Matrix(std::size_t row_count, std::size_t column_count)
+      : rows(row_count), columns(column_count), values(row_count * column_count) {}
+
+  double& operator()(std::size_t r, std::size_t c) { return values[r * columns + c]; }
+  double operator()(std::size_t r, std::size_t c) const { return values[r * columns + c]; }
+
+  std::size_t rows, columns;
+  std::vector<double> values;
+};
+
+/// A row in symmetric int8: value = quantum[i] * scale, with 127 steps to either side.
+struct QuantizedRow {
+  std::vector<int> quanta;
+  float scale;
+};
+
+/// Weights: the scale is max|w| / 127, and each weight is divided by it.
+inline QuantizedRow quantize_weights(const float* w, std::size_t count) {
+  float largest = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::fabs(w[i]));
+  QuantizedRow row{std::vector<int>(count), largest / 127};
+  for (std::size_t i = 0; i < count && row.scale > 0; ++i)
+    row.quanta[i] = static_cast<int>(std::nearbyint(w[i] / row.scale));
+  return row;
+}
+
+/// Activations: the same, but each is multiplied by 127 / max|x|, as dividing each would be slow. The rounded
+/// reciprocal decides ties, so that the oracle must take it too.
+inline QuantizedRow quantize_activations(const std::vector<float>& x) {
+  float largest = 0;
+  for (const float value : x)
+    largest = std::max(largest, std::fabs(value));
+  QuantizedRow row{std::vector<int>(x.size()), largest / 127};
+  const float inverse = 127 / largest;
+  for (std::size_t i = 0; i < x.size() && largest > 0; ++i)
+    row.quanta[i] = static_cast<int>(std::nearbyint(x[i] * inverse));
+  return row;
+}
+
+inline double gelu(double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }
+
+/// A DistilBERT (not a BERT) on one text at a time.
+class NaiveDistilBert {
+public:
+  NaiveDistilBert(const RandomModel& model, Precision precision) : shape_(model.shape), precision_(precision) {
+    for (const Tensor& tensor : model.tensors)
+      weights_.emplace(tensor.name, tensor);
+    fold_attention_scale();
+  }
+
+  /// LayerNorm(word + position), of ids from position 0
+  Matrix embeddings(const std::vector<std::int32_t>& ids) const {
+    Matrix hidden(ids.size(), shape_.dim);
+    for (std::size_t t = 0; t < ids.size(); ++t) {
+      const auto word = embedding_row("embeddings.word_embeddings", static_cast<std::size_t>(ids[t]));
+      const auto position = embedding_row("embeddings.position_embeddings", t);
+      for (std::size_t c = 0; c < shape_.dim; ++c)
+        hidden(t, c) = double{word[c]} + double{position[c]};
+    }
+    return layer_norm("embeddings.LayerNorm", hidden);
+  }
+
+  /// x W^T + b in the model's precision
+  Matrix linear(const std::string& name, const Matrix& x) const { return linear(name, x, precision_); }
+
+  Matrix layer_norm(const std::string& name, const Matrix& x) const {
+    const auto& weight = values(name + ".weight");
+    const auto& bias = values(name + ".bias");
+    Matrix y(x.rows, x.columns);
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      double mean = 0, variance = 0;
+      for (std::size_t c = 0; c < x.columns; ++c)
+        mean += x(r, c) / static_cast<double>(x.columns);
+      for (std::size_t c = 0; c < x.columns; ++c)
+        variance += (x(r, c) - mean) * (x(r, c) - mean) / static_cast<double>(x.columns);
+      for (std::size_t c = 0; c < x.columns; ++c)
+        y(r, c) = (x(r, c) - mean) / std::sqrt(variance + 1e-12) * double{weight[c]} + double{bias[c]};
+    }
+    return y;
+  }
+
+  /// Multi-head self-attention of one text, out_lin included
+  Matrix attention(const std::string& name, const Matrix& hidden) const {
+    const Matrix q = linear(name + ".q_lin", hidden), k = linear(name + ".k_lin", hidden),
+                 v = linear(name + ".v_lin", hidden);
+    const std::size_t head_dim = shape_.dim / shape_.n_heads;
+    Matrix context(hidden.rows, shape_.dim);
+    for (std::size_t head = 0; head < shape_.n_heads; ++head)
+      for (std::size_t i = 0; i < hidden.rows; ++i) {
+        std::vector<double> weight(hidden.rows);
+        double largest = -1e300, sum = 0;
+        for (std::size_t j = 0; j < hidden.rows; ++j) {
+          for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
+            weight[j] += q(i, d) * k(j, d);
+          largest = std::max(largest, weight[j]);
+        }
+        for (double& w : weight)
+          sum += w = std::exp(w - largest);
+        for (std::size_t j = 0; j < hidden.rows; ++j)
+          for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
+            context(i, d) += weight[j] / sum * v(j, d);
+      }
+    return linear(name + ".out_lin", context);
+  }
+
+  Matrix ffn(const std::string& name, const Matrix& hidden) const {
+    Matrix intermediate = linear(name + ".lin1", hidden);
+    for (double& x : intermediate.values)
+      x = shape_.activation == "relu" ? std::max(x, 0.0) : gelu(x);
+    return linear(name + ".lin2", intermediate);
+  }
+
+  Matrix block(const std::string& name, const Matrix& hidden) const {
+    const Matrix attended = layer_norm(name + ".sa_layer_norm", sum(attention(name + ".attention", hidden), hidden));
+    return layer_norm(name + ".output_layer_norm", sum(ffn(name + ".ffn", attended), attended));
+  }
+
+  Matrix hidden(const std::vector<std::int32_t>& ids) const {
+    Matrix hidden = embeddings(ids);
+    for (std::size_t i = 0; i < shape_.n_layers; ++i)
+      hidden = block("transformer.layer." + std::to_string(i), hidden);
+    return hidden;
+  }
+
+  /// [CLS] states, one row a text -> logits. The classifier itself is fp32 in every precision.
+  Matrix head(const Matrix& cls) const {
+    Matrix pooled = linear("pre_classifier", cls);
+    for (double& x : pooled.values)
+      x = std::max(x, 0.0);
+    return linear("classifier", pooled, Precision::fp32);
+  }
+
+private:
+  /// 1/sqrt(head_dim) is part of the weights before they are rounded.
+  void fold_attention_scale() {
+    const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape_.dim / shape_.n_heads)));
+    for (auto& [name, tensor] : weights_)
+      if (name.find(".q_lin.") != name.npos)
+        for (float& w : tensor.values)
+          w *= scale;
+  }
+
+  const std::vector<float>& values(const std::string& name) const { return weights_.at(name).values; }
+
+  std::vector<float> embedding_row(const std::string& name, std::size_t row) const {
+    const float* first = values(name + ".weight").data() + row * shape_.dim;
+    std::vector<float> result(first, first + shape_.dim);
+    if (precision_ == Precision::bf16)
+      for (float& w : result)
+        w = from_bf16(bf16_bits(w));
+    if (precision_ == Precision::int8) {
+      const QuantizedRow quantized = quantize_weights(first, shape_.dim);
+      for (std::size_t c = 0; c < shape_.dim; ++c)
+        result[c] = static_cast<float>(quantized.quanta[c]) * quantized.scale;
+    }
+    return result;
+  }
+
+  Matrix linear(const std::string& name, const Matrix& x, Precision precision) const {
+    const std::vector<float>&w = values(name + ".weight"), &bias = values(name + ".bias");
+    Matrix y(x.rows, bias.size());
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      const std::vector<float> row(x.values.begin() + static_cast<std::ptrdiff_t>(r * x.columns),
+                                   x.values.begin() + static_cast<std::ptrdiff_t>((r + 1) * x.columns));
+      for (std::size_t c = 0; c < y.columns; ++c)
+        y(r, c) = dot(row, x.values.data() + r * x.columns, w.data() + c * x.columns, precision) + double{bias[c]};
+    }
+    return y;
+  }
+
+  /// `exact` is the same row before it is rounded to float.
+  static double dot(const std::vector<float>& row, const double* exact, const float* w, Precision precision) {
+    double sum = 0;
+    switch (precision) {
+    case Precision::fp32:
+      for (std::size_t k = 0; k < row.size(); ++k)
+        sum += exact[k] * double{w[k]};
+      break;
+    case Precision::bf16:
+      for (std::size_t k = 0; k < row.size(); ++k)
+        sum += double{from_bf16(bf16_bits(row[k]))} * double{from_bf16(bf16_bits(w[k]))};
+      break;
+    case Precision::int8: {
+      const QuantizedRow x = quantize_activations(row), weights = quantize_weights(w, row.size());
+      std::int64_t products = 0;
+      for (std::size_t k = 0; k < row.size(); ++k)
+        products += std::int64_t{x.quanta[k]} * weights.quanta[k];
+      sum = static_cast<double>(products) * double{x.scale * weights.scale};
+      break;
+    }
+    }
+    return sum;
+  }
+
+  static Matrix sum(const Matrix& a, const Matrix& b) {
+    Matrix y = a;
+    for (std::size_t i = 0; i < y.values.size(); ++i)
+      y.values[i] += b.values[i];
+    return y;
+  }
+
+  Shape shape_;
+  Precision precision_;
+  std::map<std::string, Tensor> weights_;
+};
+
+} // namespace distilbert::test

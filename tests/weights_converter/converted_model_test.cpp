@@ -1,0 +1,109 @@
+// What distilbert-convert writes, read by the library: the same bytes and the same answers, to the last bit, as the
+// Hugging Face directory packed in memory.
+
+#include "../nn/random_model.hpp"
+
+#include <distilbert/tasks/sequence_classification.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace distilbert;
+using test::RandomModel;
+using test::Shape;
+
+namespace {
+
+void convert(const std::filesystem::path& in, const std::filesystem::path& out, Precision precision) {
+  const char* bin = std::getenv("DISTILBERT_BIN");
+  REQUIRE(bin != nullptr);
+  const std::string command = "'" + std::string(bin) + "/distilbert-convert' '" + in.string() + "' '" + out.string() +
+                              "' --precision " + std::string(precision_name(precision)) + " --probe 'w7 w8 w9' " +
+                              " > /dev/null";
+  REQUIRE(std::system(command.c_str()) == 0);
+}
+
+std::vector<Shape> shapes() {
+  Shape plain;
+  Shape odd = plain; // nothing is a multiple of 16
+  odd.vocab = 83;
+  odd.positions = 37;
+  odd.dim = 44;
+  odd.hidden_dim = 70;
+  odd.n_heads = 4;
+  odd.labels = 5;
+  odd.dtype = "BF16";
+  odd.activation = "relu";
+  odd.problem_type = "multi_label_classification";
+  Shape bert = odd;
+  bert.family = "bert";
+  bert.prefix = "bert.";
+  bert.dtype = "F16";
+  bert.problem_type = "";
+  Shape encoder = plain;
+  encoder.labels = 0;
+  encoder.prefix = "";
+  return {plain, odd, bert, encoder};
+}
+
+} // namespace
+
+TEST_CASE("a converted directory holds the bytes that packing makes, and the answers of its source") {
+  for (const Shape& shape : shapes()) {
+    const RandomModel source(shape);
+    const auto source_config = DistilBertConfig::from_pretrained(source.path());
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+      CAPTURE(shape.family);
+      CAPTURE(shape.dim);
+      CAPTURE(precision_name(precision));
+      const test::TemporaryDirectory directory;
+      convert(source.path(), directory.path() / "converted", precision);
+      const auto config = DistilBertConfig::from_pretrained(directory.path() / "converted");
+      CHECK(config.model_type == ModelFamily::distilbert);
+      CHECK(config.activation == source_config.activation);
+      CHECK(config.pre_classifier_activation == source_config.pre_classifier_activation);
+      CHECK(config.layer_norm_eps == source_config.layer_norm_eps);
+      CHECK(config.pad_token_id == source_config.pad_token_id);
+      CHECK(config.problem_type == source_config.problem_type);
+      if (shape.labels > 0)
+        CHECK(config.id2label == source_config.id2label);
+
+      LoadOptions options;
+      const PackedModel converted = PackedModel::from_pretrained(directory.path() / "converted", config, options);
+      options.precision = precision;
+      const PackedModel packed = PackedModel::from_pretrained(source.path(), source_config, options);
+      REQUIRE(converted.layers().size() == packed.layers().size());
+      const unsigned char* before = nullptr;
+      for (std::size_t i = 0; i < packed.layers().size(); ++i) {
+        for (std::size_t t = 0; t < packed.layers()[i].tensors.size(); ++t) {
+          const TensorView &a = packed.layers()[i].tensors[t], &b = converted.layers()[i].tensors[t];
+          CAPTURE(a.name);
+          CHECK(b.name == a.name);
+          REQUIRE(b.bytes == a.bytes);
+          CHECK(std::memcmp(a.data, b.data, a.bytes) == 0);
+          CHECK(b.data > before); // in order of use
+          before = b.data;
+        }
+      }
+
+      REQUIRE(converted.probe());
+      Batch batch;
+      batch.add(converted.probe()->ids.data(), converted.probe()->ids.size());
+      CHECK(batch.tokens() == 5);
+      Workspace workspace(config);
+      if (shape.labels > 0) {
+        std::vector<float> logits(shape.labels);
+        DistilBertForSequenceClassification::load(packed, source_config).forward(batch, workspace, logits.data());
+        CHECK(logits == converted.probe()->logits);
+      } else {
+        const Rows hidden = DistilBertModel::load(packed, source_config).forward(batch, workspace);
+        CHECK(std::vector<float>(hidden.data(), hidden.data() + Probe::cls_values) == converted.probe()->cls);
+      }
+    }
+  }
+}

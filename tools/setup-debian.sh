@@ -1,0 +1,39 @@
+#!/bin/sh
+# Usage: setup-debian.sh [test]
+# Installs what the programs are built with, and with "test" also what `make test` and `make lint` need. Only what is
+# missing is installed; when nothing is, nothing is asked and the network is not touched.
+set -eu
+
+packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
+packages="$packages doctest-dev"
+if [ "${1-}" = test ]; then
+  packages="$packages ccache clang clang-format clang-tidy libclang-rt-dev pkg-config python3 python3-venv"
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "No apt-get here: please see to it that the counterparts of these Debian packages are installed:"
+  echo "  $packages"
+  exit 0
+fi
+
+missing=
+for package in $packages; do
+  status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=
+elif command -v sudo >/dev/null; then
+  as_root=sudo
+else
+  echo "These packages are missing, and neither root nor sudo is at hand to install them. Please run as root:" >&2
+  echo "  apt-get install$missing" >&2
+  exit 1
+fi
+
+echo "Installing:$missing"
+# Unquoted on purpose: no word when root, and one word for each package.
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get update --quiet
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $missing

@@ -1,0 +1,5 @@
+#!/bin/sh
+# Lists the C++ sources of the project, one a line.
+set -eu
+cd "$(dirname "$0")/.."
+find include weights_converter examples tests -name '*.[ch]pp' | sort

@@ -1,0 +1,144 @@
+"""DistilBERT for sequence classification in plain PyTorch, with int8 inference simulated on request.
+
+Parameter names are Hugging Face's, so `state_dict()` is a checkpoint of DistilBertForSequenceClassification.
+With `Linear.simulate_int8` on, every product sees what the library's int8 arithmetic sees: weights rounded
+per output channel, activations per token, embeddings per row (symmetric, 127 steps); gradients pass
+straight through the rounding (Bengio et al. 2013).
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def round_int8(x):
+    """Rounds each row of x to 127 symmetric steps of its own size; the gradient is that of the identity."""
+    with torch.no_grad():
+        scale = x.float().abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
+        rounded = (x.float() / scale).round() * scale
+    return x + (rounded - x).detach()
+
+
+class Linear(nn.Linear):
+    simulate_int8 = False
+
+    def forward(self, x):
+        if Linear.simulate_int8:
+            return F.linear(round_int8(x), round_int8(self.weight), self.bias)
+        return super().forward(x)
+
+
+class Embedding(nn.Embedding):
+    def forward(self, ids):
+        rows = super().forward(ids)
+        return round_int8(rows) if Linear.simulate_int8 else rows
+
+
+class Embeddings(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.word_embeddings = Embedding(c["vocab_size"], c["dim"])
+        self.position_embeddings = Embedding(c["max_position_embeddings"], c["dim"])
+        self.LayerNorm = nn.LayerNorm(c["dim"], eps=1e-12)
+        self.dropout = nn.Dropout(c["dropout"])
+
+    def forward(self, ids):
+        positions = torch.arange(ids.shape[1])
+        return self.dropout(self.LayerNorm(self.word_embeddings(ids) + self.position_embeddings(positions)))
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.n_heads, self.dropout = c["n_heads"], c["attention_dropout"]
+        self.q_lin, self.k_lin, self.v_lin, self.out_lin = (Linear(c["dim"], c["dim"]) for _ in range(4))
+
+    def forward(self, x, mask):
+        heads = lambda y: y.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        q, k, v = heads(self.q_lin(x)), heads(self.k_lin(x)), heads(self.v_lin(x))
+        dropout = self.dropout if self.training else 0.0
+        context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return self.out_lin(context.transpose(1, 2).flatten(-2))
+
+
+class FeedForward(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.lin1, self.lin2 = Linear(c["dim"], c["hidden_dim"]), Linear(c["hidden_dim"], c["dim"])
+        self.dropout = nn.Dropout(c["dropout"])
+
+    def forward(self, x):
+        return self.dropout(self.lin2(F.gelu(self.lin1(x))))
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.attention, self.ffn = SelfAttention(c), FeedForward(c)
+        self.sa_layer_norm, self.output_layer_norm = (nn.LayerNorm(c["dim"], eps=1e-12) for _ in range(2))
+
+    def forward(self, x, mask):
+        x = self.sa_layer_norm(self.attention(x, mask) + x)
+        return self.output_layer_norm(self.ffn(x) + x)
+
+
+class Transformer(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.layer = nn.ModuleList(TransformerBlock(c) for _ in range(c["n_layers"]))
+
+
+class DistilBertModel(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.embeddings, self.transformer = Embeddings(c), Transformer(c)
+
+    def forward(self, ids, mask):
+        x = self.embeddings(ids)
+        for block in self.transformer.layer:
+            x = block(x, mask)
+        return x
+
+
+class DistilBertForSequenceClassification(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.distilbert = DistilBertModel(c)
+        self.pre_classifier, self.classifier = Linear(c["dim"], c["dim"]), nn.Linear(c["dim"], len(c["id2label"]))
+        self.dropout = nn.Dropout(c["seq_classif_dropout"])
+
+    def forward(self, ids, pad_token_id=0):
+        mask = (ids != pad_token_id)[:, None, None, :]
+        cls = self.distilbert(ids, None if mask.all() else mask)[:, 0]
+        return self.classifier(self.dropout(F.relu(self.pre_classifier(cls))))
+
+
+def from_bert(bert, c):
+    """A DistilBERT that computes what the BERT encoder `bert` (a state dict) does on texts of token type 0."""
+    model = DistilBertForSequenceClassification(c)
+    own = model.state_dict()
+    own["distilbert.embeddings.word_embeddings.weight"] = bert["embeddings.word_embeddings.weight"]
+    own["distilbert.embeddings.position_embeddings.weight"] = (
+        bert["embeddings.position_embeddings.weight"] + bert["embeddings.token_type_embeddings.weight"][0]
+    )
+    names = {
+        "attention.q_lin": "attention.self.query",
+        "attention.k_lin": "attention.self.key",
+        "attention.v_lin": "attention.self.value",
+        "attention.out_lin": "attention.output.dense",
+        "sa_layer_norm": "attention.output.LayerNorm",
+        "ffn.lin1": "intermediate.dense",
+        "ffn.lin2": "output.dense",
+        "output_layer_norm": "output.LayerNorm",
+    }
+    for kind in ("weight", "bias"):
+        own[f"distilbert.embeddings.LayerNorm.{kind}"] = bert[f"embeddings.LayerNorm.{kind}"]
+        for layer in range(c["n_layers"]):
+            for ours, theirs in names.items():
+                own[f"distilbert.transformer.layer.{layer}.{ours}.{kind}"] = bert[f"encoder.layer.{layer}.{theirs}.{kind}"]
+    model.load_state_dict(own)
+    nn.init.normal_(model.pre_classifier.weight, std=0.02)
+    nn.init.normal_(model.classifier.weight, std=0.02)
+    nn.init.zeros_(model.pre_classifier.bias)
+    nn.init.zeros_(model.classifier.bias)
+    return model
