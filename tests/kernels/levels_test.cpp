@@ -108,13 +108,14 @@ const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},  {3, 48, 16},   {5
 } // namespace
 
 TEST_CASE("fp32 products: the distance from the exact sum is what rounding in order allows") {
-  for (const auto& [rows, in, out] : shapes) {
+  for (const Shape& shape : shapes) {
+    const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
     CAPTURE(rows);
     CAPTURE(in);
     CAPTURE(out);
     const Packed m = random_matrix(Precision::fp32, out, in);
     const auto x = normal(rows * in);
-    on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+    on_every_level([&](const Kernels& kernels) {
       std::vector<float> y(rows * out);
       kernels.linear_fp32(call_of(m, x, {}, rows, y));
       for (std::size_t r = 0; r < rows; ++r)
@@ -131,9 +132,10 @@ TEST_CASE("fp32 products: the distance from the exact sum is what rounding in or
 }
 
 TEST_CASE("bf16 products: weights and activations are exact, only the sum rounds") {
-  for (const auto& [rows, in, out] : shapes) {
+  for (const Shape& shape : shapes) {
+    const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
     const Packed m = random_matrix(Precision::bf16, out, in);
-    on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+    on_every_level([&](const Kernels& kernels) {
       const auto x = normal(rows * in);
       std::vector<std::uint16_t> rounded(x.size());
       kernels.round_to_bf16(x.data(), x.size(), rounded.data());
@@ -156,7 +158,8 @@ TEST_CASE("bf16 products: weights and activations are exact, only the sum rounds
 TEST_CASE("int8 products: the integer sum is exact, also where every product is the largest") {
   std::uniform_int_distribution<int> byte(-127, 127);
   for (const bool extreme : {false, true})
-    for (const auto& [rows, in, out] : shapes) {
+    for (const Shape& shape : shapes) {
+      const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
       Packed m = random_matrix(Precision::int8, out, in);
       std::vector<std::int8_t> x(rows * in);
       for (auto& value : x)
@@ -174,7 +177,7 @@ TEST_CASE("int8 products: the integer sum is exact, also where every product is 
       std::vector<float> x_scale(rows);
       for (float& scale : x_scale)
         scale = std::abs(normal(1)[0]);
-      on_every_level([&, rows = rows, in = in, out = out](const Kernels& kernels) {
+      on_every_level([&](const Kernels& kernels) {
         std::vector<float> y(rows * out);
         kernels.linear_int8(call_of(m, x, x_scale, rows, y));
         for (std::size_t r = 0; r < rows; ++r)
