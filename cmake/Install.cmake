@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/distilbert)
 
-install(DIRECTORY include/distilbert TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/distilbert TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc")
 
 install(TARGETS distilbert EXPORT distilbert-targets)
 install(EXPORT distilbert-targets NAMESPACE distilbert:: DESTINATION ${package_dir})

@@ -70,10 +70,15 @@
 #include "tasks/text_classifier.hpp"         // TextClassifier: the whole path
 
 // 5. the arithmetic
-#include "kernels/contract.hpp"  // Kernels: what each operation computes
-#include "kernels/lane_math.hpp" // exp, erf and the like on sixteen lanes
-#include "kernels/portable.hpp"  // every kernel in plain Eigen
-#include "kernels/dispatch.hpp"  // isa(), set_isa(): which kernels run
+#include "kernels/contract.hpp"    // Kernels: what each operation computes
+#include "kernels/polynomials.hpp" // the coefficients of exp and erf
+#include "kernels/lane_math.hpp"   // exp, erf and the like on sixteen lanes
+#include "kernels/portable.hpp"    // every kernel in plain Eigen
+#include "kernels/tiling.hpp"      // how a product is cut into register tiles
+#include "kernels/avx2.hpp"        // the levels: what differs between them here, what they share in kernels/lanes/
+#include "kernels/avx512.hpp"
+#include "kernels/avx512_vnni.hpp"
+#include "kernels/dispatch.hpp" // isa(), set_isa(): which kernels run
 
 // threads
 #include "threads/cpu_count.hpp"   // usable_cpus()

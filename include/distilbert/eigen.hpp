@@ -28,6 +28,11 @@ namespace distilbert {
 /// copy it copies no numbers, and a const one still lets them be written.
 using Rows = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
+/// The first `count` rows of a view.
+inline Rows first_rows(const Rows& rows, std::size_t count) {
+  return {const_cast<float*>(rows.data()), static_cast<Eigen::Index>(count), rows.cols()};
+}
+
 /// The sixteen lanes in which every reduction and every element-wise function runs.
 template <class Scalar> using Lanes = Eigen::Array<Scalar, int{lanes}, 1, Eigen::DontAlign>;
 

@@ -30,15 +30,27 @@ TEST_CASE("an unknown level is an error that lists what there is, and changes no
   CHECK(isa() == "portable");
 }
 
+namespace {
+
+/// The level that this CPU is given: the first of those it has that pays.
+std::string_view first_choice() {
+  for (const detail::Level& level : detail::levels)
+    if (level.supported() && level.pays())
+      return level.kernels->isa;
+  return {};
+}
+
+} // namespace
+
 TEST_CASE("DISTILBERT_ISA names the first level") {
   setenv("DISTILBERT_ISA", "portable", 1);
   CHECK(detail::best_level().isa == "portable");
   setenv("DISTILBERT_ISA", "no-such-level", 1);
   CHECK_THROWS_AS(detail::best_level(), Error);
   setenv("DISTILBERT_ISA", "", 1);
-  CHECK(detail::best_level().isa == available_isas().front());
+  CHECK(detail::best_level().isa == first_choice());
   unsetenv("DISTILBERT_ISA");
-  CHECK(detail::best_level().isa == available_isas().front());
+  CHECK(detail::best_level().isa == first_choice());
 }
 
 TEST_CASE("all operations of a level are there") {

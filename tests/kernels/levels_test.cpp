@@ -90,6 +90,34 @@ LinearCall<X> call_of(const Packed& m, const std::vector<X>& x, const std::vecto
   return {x.data(), m.view.in, rows, x_scale.data(), m.view, 0, m.view.panel_count(), epilogue, y.data(), m.view.out};
 }
 
+/// Rows of integers in the level's own form. Each row must hold 127 or -127, which makes its scale 1.
+std::vector<std::byte> quantized(const Kernels& kernels, const std::vector<float>& integers, std::size_t in) {
+  std::vector<std::byte> bytes(integers.size() * kernels.quantized_bytes);
+  for (std::size_t at = 0; at < integers.size(); at += in)
+    REQUIRE(kernels.quantize(&integers[at], in, &bytes[at * kernels.quantized_bytes]) == 1.0f);
+  return bytes;
+}
+
+/// The integers of a quantised row: its products with the columns of the unit matrix.
+std::vector<float> integers_of(const Kernels& kernels, const std::vector<std::byte>& row) {
+  const std::size_t in = row.size() / kernels.quantized_bytes;
+  AlignedBuffer bytes(in / lanes * panel_bytes(Precision::int8, in));
+  std::memset(bytes.data(), 0, bytes.size());
+  const PackedLinear unit{Precision::int8, in, in, bytes.data()};
+  for (std::size_t c = 0; c < in; ++c) {
+    unsigned char* panel = bytes.data() + c / lanes * panel_bytes(Precision::int8, in);
+    const float scale = 1.0f;
+    const std::int32_t sum = 1;
+    std::memcpy(panel + 64 + c % lanes * 4, &scale, 4);
+    std::memcpy(panel + 128 + c % lanes * 4, &sum, 4);
+    panel[192 + (c / 4 * lanes + c % lanes) * 4 + c % 4] = 1;
+  }
+  const float x_scale = 1.0f;
+  std::vector<float> y(in);
+  kernels.linear_int8({row.data(), in, 1, &x_scale, unit, 0, unit.panel_count(), Epilogue::none, y.data(), in});
+  return y;
+}
+
 template <class Body> void on_every_level(const Body& body) {
   for (const std::string_view isa : available_isas()) {
     CAPTURE(std::string(isa));
@@ -161,9 +189,9 @@ TEST_CASE("int8 products: the integer sum is exact, also where every product is 
     for (const Shape& shape : shapes) {
       const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
       Packed m = random_matrix(Precision::int8, out, in);
-      std::vector<std::int8_t> x(rows * in);
-      for (auto& value : x)
-        value = static_cast<std::int8_t>(extreme ? 127 : byte(random_engine));
+      std::vector<float> x(rows * in);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        x[i] = extreme || i % in == 0 ? 127.0f : float(byte(random_engine));
       if (extreme) { // weights of -127 everywhere, with the sum that belongs to them
         std::fill(m.weight.begin(), m.weight.end(), -127.0);
         for (std::size_t p = 0; p < out / lanes; ++p) {
@@ -179,12 +207,13 @@ TEST_CASE("int8 products: the integer sum is exact, also where every product is 
         scale = std::abs(normal(1)[0]);
       on_every_level([&](const Kernels& kernels) {
         std::vector<float> y(rows * out);
-        kernels.linear_int8(call_of(m, x, x_scale, rows, y));
+        const auto encoded = quantized(kernels, x, in);
+        kernels.linear_int8(call_of(m, encoded, x_scale, rows, y));
         for (std::size_t r = 0; r < rows; ++r)
           for (std::size_t c = 0; c < out; ++c) {
             std::int64_t sum = 0;
             for (std::size_t k = 0; k < in; ++k)
-              sum += std::int64_t{x[r * in + k]} * static_cast<std::int64_t>(m.weight[c * in + k]);
+              sum += static_cast<std::int64_t>(x[r * in + k]) * static_cast<std::int64_t>(m.weight[c * in + k]);
             const float scale = scale_of(m, c) * x_scale[r], bias = static_cast<float>(m.bias[c]);
             const float apart = float(sum) * scale + bias, fused = std::fma(float(sum), scale, bias);
             REQUIRE((y[r * out + c] == apart || y[r * out + c] == fused));
@@ -202,13 +231,14 @@ TEST_CASE("a row's result does not depend on the rows around it, a column's not 
       const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
                            std::size_t last_panel, std::vector<float>& y) {
         std::vector<std::uint16_t> rounded(x.size());
-        std::vector<std::int8_t> quantized(x.size());
+        const std::size_t bytes = kernels.quantized_bytes;
+        std::vector<std::byte> encoded(x.size() * bytes);
         std::vector<float> scale(rows);
         kernels.round_to_bf16(x.data(), x.size(), rounded.data());
         for (std::size_t r = 0; r < rows; ++r)
-          scale[r] = kernels.quantize(x.data() + r * in, in, quantized.data() + r * in);
-        const auto part = [&](auto call) {
-          call.x += first_row * in;
+          scale[r] = kernels.quantize(x.data() + r * in, in, encoded.data() + r * in * bytes);
+        const auto part = [&](auto call, std::size_t element = 1) {
+          call.x += first_row * in * element;
           call.x_scale += first_row;
           call.y += first_row * out;
           call.first_panel = first_panel;
@@ -220,7 +250,7 @@ TEST_CASE("a row's result does not depend on the rows around it, a column's not 
         if (precision == Precision::bf16)
           kernels.linear_bf16(part(call_of(m, rounded, scale, row_count, y, Epilogue::gelu)));
         if (precision == Precision::int8)
-          kernels.linear_int8(part(call_of(m, quantized, scale, row_count, y, Epilogue::gelu)));
+          kernels.linear_int8(part(call_of(m, encoded, scale, row_count, y, Epilogue::gelu), bytes));
       };
       std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
       run(0, rows, 0, out / lanes, whole);
@@ -281,8 +311,9 @@ TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and wha
     x[17] = 1.0f; // 0.5 steps: to even 0
     x[18] = 3.0f; // 1.5 steps: to even 2
     x[47] = 253.0f;
-    std::vector<std::int8_t> y(48);
-    CHECK(kernels.quantize(x.data(), 48, y.data()) == 2.0f);
+    std::vector<std::byte> row(48 * kernels.quantized_bytes);
+    CHECK(kernels.quantize(x.data(), 48, row.data()) == 2.0f);
+    const auto y = integers_of(kernels, row);
     CHECK(y[0] == -127);
     CHECK(y[17] == 0);
     CHECK(y[18] == 2);
@@ -290,19 +321,21 @@ TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and wha
     CHECK(y[1] == 0);
 
     const auto values = normal(1024, 3.0f);
-    std::vector<std::int8_t> q(1024);
+    std::vector<std::byte> q(1024 * kernels.quantized_bytes);
     const float scale = kernels.quantize(values.data(), 1024, q.data());
+    const auto integers = integers_of(kernels, q);
     for (std::size_t i = 0; i < 1024; ++i)
-      REQUIRE(std::abs(double(values[i]) - double(scale) * q[i]) <= double(scale) * 0.50001);
+      REQUIRE(std::abs(double(values[i]) - double(scale) * double(integers[i])) <= double(scale) * 0.50001);
 
     std::fill(x.begin(), x.end(), 0.0f);
-    CHECK(kernels.quantize(x.data(), 48, y.data()) == 0.0f);
+    CHECK(kernels.quantize(x.data(), 48, row.data()) == 0.0f);
     x[3] = 1e-40f;
-    CHECK(kernels.quantize(x.data(), 48, y.data()) == 0.0f);
+    CHECK(kernels.quantize(x.data(), 48, row.data()) == 0.0f);
     for (const float bad : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
       x[33] = bad;
-      CHECK(std::isnan(kernels.quantize(x.data(), 48, y.data())));
-      CHECK(std::all_of(y.begin(), y.end(), [](std::int8_t v) { return v == 0; }));
+      CHECK(std::isnan(kernels.quantize(x.data(), 48, row.data())));
+      const auto zeros = integers_of(kernels, row);
+      CHECK(std::all_of(zeros.begin(), zeros.end(), [](float v) { return v == 0; }));
     }
   });
 }
@@ -317,8 +350,8 @@ TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
       on_every_level([&](const Kernels& kernels) {
         std::vector<float> scratch(attention_scratch(length, head_dim), 1e9f);
         std::vector<float> context(length * context_stride, 7.0f);
-        kernels.attention({qkv.data(), qkv.data() + head_dim, qkv.data() + 2 * head_dim, stride, length, head_dim,
-                           scratch.data(), context.data() + 16, context_stride});
+        kernels.attention({qkv.data(), length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
+                           head_dim, scratch.data(), context.data() + 16, context_stride});
         for (std::size_t i = 0; i < length; ++i) {
           std::vector<double> weight(length);
           double sum = 0, largest = -1e300;
@@ -338,6 +371,10 @@ TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
           REQUIRE(context[i * context_stride] == 7.0f);
           REQUIRE(context[i * context_stride + 16 + head_dim] == 7.0f);
         }
+        std::vector<float> alone(head_dim); // one query among the same keys
+        kernels.attention({qkv.data() + (length - 1) * stride, 1, qkv.data() + head_dim, qkv.data() + 2 * head_dim,
+                           length, stride, head_dim, scratch.data(), alone.data(), head_dim});
+        REQUIRE(std::memcmp(alone.data(), &context[(length - 1) * context_stride + 16], head_dim * sizeof(float)) == 0);
       });
     }
 }
@@ -387,10 +424,10 @@ TEST_CASE("embed: word + position in every precision") {
   const auto table = normal(rows * dim);
   std::vector<std::uint16_t> half(rows * dim);
   std::vector<std::int8_t> byte(rows * dim);
-  std::vector<float> scale(rows);
+  std::vector<float> scale = {0.01f, 0.02f, 0.03f, 0.04f, 0.05f};
   kernels::portable.round_to_bf16(table.data(), table.size(), half.data());
-  for (std::size_t r = 0; r < rows; ++r)
-    scale[r] = kernels::portable.quantize(table.data() + r * dim, dim, byte.data() + r * dim);
+  for (std::size_t i = 0; i < byte.size(); ++i)
+    byte[i] = static_cast<std::int8_t>(table[i] * 40.0f);
   const PackedEmbedding as[] = {{Precision::fp32, rows, dim, table.data(), nullptr},
                                 {Precision::bf16, rows, dim, half.data(), nullptr},
                                 {Precision::int8, rows, dim, byte.data(), scale.data()}};
@@ -453,9 +490,9 @@ TEST_CASE("what is not finite in a row reaches that row's outputs and no other's
     x[in + 5] = std::numeric_limits<float>::quiet_NaN();
     on_every_level([&](const Kernels& kernels) {
       std::vector<float> y(3 * out), scale(3);
-      std::vector<std::int8_t> q(3 * in);
+      std::vector<std::byte> q(3 * in * kernels.quantized_bytes);
       for (std::size_t r = 0; r < 3; ++r)
-        scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in);
+        scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in * kernels.quantized_bytes);
       for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::relu, Epilogue::tanh}) {
         if (precision == Precision::fp32)
           kernels.linear_fp32(call_of(m, x, scale, 3, y, epilogue));

@@ -63,7 +63,7 @@ TEST_CASE("buffers are aligned, as large as they say, and apart from each other"
                             buffer(workspace.context(tokens)),
                             buffer(workspace.projected(tokens)),
                             buffer(workspace.intermediate(tokens)),
-                            {workspace.attention_scores(), attention_scratch(longest, 16) * sizeof(float)},
+                            {workspace.attention_scores(0), attention_scratch(longest, 16) * sizeof(float)},
                             {workspace.encoded_scale(), tokens * sizeof(float)},
                             {workspace.encoded<std::uint16_t>(), tokens * 96 * sizeof(std::uint16_t)}};
   CHECK(buffers[0].bytes == tokens * 48 * sizeof(float));

@@ -23,12 +23,13 @@ namespace distilbert {
 enum class Epilogue { none, gelu, relu, tanh };
 
 /// y[r][c] = epilogue( sum_k x[r][k] * W[c][k] + bias[c] ) for the channels c of panels [first_panel, last_panel).
-/// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::int8_t for int8 weights.
-/// fp32, bf16: the sum starts at the bias. int8: the sum s of byte products is exact in 32 bits, and
+/// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::byte for int8 weights: x is
+/// then what `quantize` of the same level wrote, Kernels::quantized_bytes for each activation.
+/// fp32, bf16: the sum starts at the bias. int8: the sum s of integer products is exact in 32 bits, and
 /// y = float(s) * (x_scale[r] * scale[c]) + bias[c].
 template <class X> struct LinearCall {
-  const X* x; // [rows][x_stride], of which weights.in columns are read
-  std::size_t x_stride;
+  const X* x;           // [rows][x_stride], of which weights.in columns are read
+  std::size_t x_stride; // in activations
   std::size_t rows;
   const float* x_scale; // [rows] for int8, else unused
   PackedLinear weights;
@@ -38,15 +39,17 @@ template <class X> struct LinearCall {
   std::size_t y_stride;
 };
 
-/// Self-attention of one head over one text (Vaswani et al. 2017, 3.2.1): context = softmax(Q K^T) V, all text's
-/// tokens attending to all. 1/sqrt(head_dim) is already in Q. The three inputs may be columns of one wider matrix.
+/// Attention of one head over one text (Vaswani et al. 2017, 3.2.1): context = softmax(Q K^T) V, each query attending
+/// to all of the text's tokens. 1/sqrt(head_dim) is already in Q. The inputs may be columns of one wider matrix.
 struct AttentionCall {
-  const float *q, *k, *v; // [length][stride] each, of which head_dim columns are read
-  std::size_t stride;
+  const float* q;       // [queries][stride], of which head_dim columns are read
+  std::size_t queries;  // at least 1
+  const float *k, *v;   // [length][stride] each, of which head_dim columns are read
   std::size_t length;   // tokens of the text, at least 1
+  std::size_t stride;   // floats from row to row of q, k and v
   std::size_t head_dim; // packed, a multiple of 16
   float* scratch;       // attention_scratch(length, head_dim) floats
-  float* context;       // [length][context_stride], of which head_dim columns are written
+  float* context;       // [queries][context_stride], of which head_dim columns are written
   std::size_t context_stride;
 };
 
@@ -81,12 +84,14 @@ struct Kernels {
   std::string_view isa;
   void (*linear_fp32)(const LinearCall<float>&);
   void (*linear_bf16)(const LinearCall<std::uint16_t>&);
-  void (*linear_int8)(const LinearCall<std::int8_t>&);
+  void (*linear_int8)(const LinearCall<std::byte>&);
   /// y = x rounded to bf16, to nearest even; count is a multiple of 16
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
   /// One row to symmetric int8: scale = max|x| / 127, y = x / scale rounded to nearest even. Returns the scale: 0 for a
-  /// row of zeros, NaN for a row that is not finite (y is then all zero). count is a multiple of 16.
-  float (*quantize)(const float* x, std::size_t count, std::int8_t* y);
+  /// row of zeros, NaN for a row that is not finite (y is then all zero). count is a multiple of 16. The integers are
+  /// written in the form that linear_int8 of this level multiplies, quantized_bytes (1 or 2) each.
+  float (*quantize)(const float* x, std::size_t count, std::byte* y);
+  std::size_t quantized_bytes;
   void (*attention)(const AttentionCall&);
   void (*layer_norm)(const LayerNormCall&);
   void (*embed)(const EmbedCall&);

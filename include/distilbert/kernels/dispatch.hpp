@@ -8,20 +8,45 @@
 #include <vector>
 
 #include "../error.hpp"
+#include "avx2.hpp"
+#include "avx512.hpp"
+#include "avx512_vnni.hpp"
 #include "portable.hpp"
 
 namespace distilbert {
 
 namespace detail {
 
-/// One level: its kernels, and whether the CPU and the operating system can run them. Best level first.
+/// One level: its kernels, whether CPU and operating system can run them, and whether it is worth choosing: of the
+/// levels that can run, a CPU is given the first that pays. Best level first.
 struct Level {
   const Kernels* kernels;
   bool (*supported)();
+  bool (*pays)();
 };
 
+inline bool always() { return true; }
+
+#if defined(__x86_64__)
+inline bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+inline bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+inline bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+inline bool has_avx512_bf16() { return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16"); }
+/// AMD's cores multiply bf16 at twice the rate of fp32, Intel's (without AMX) at half of it.
+inline bool has_fast_bf16() { return __builtin_cpu_is("amd"); }
+#endif
+
 inline constexpr Level levels[] = {
-    {&kernels::portable, [] { return true; }},
+#if defined(__x86_64__)
+    {&kernels::avx512_bf16::table, has_avx512_bf16, has_fast_bf16},
+    {&kernels::avx512_vnni::table, has_avx512_vnni, always},
+    {&kernels::avx512::table, has_avx512, always},
+    {&kernels::avx2::table, has_avx2, always},
+#endif
+    {&kernels::portable, always, always},
 };
 
 inline const Kernels& find_level(std::string_view isa) {
@@ -42,7 +67,7 @@ inline const Kernels& best_level() {
   if (forced && *forced)
     return find_level(forced);
   for (const Level& level : levels)
-    if (level.supported())
+    if (level.supported() && level.pays())
       return *level.kernels;
   throw Error(ErrorCode::unsupported_isa, "no level at all");
 }
@@ -66,7 +91,7 @@ inline const Kernels& active_kernels() {
   return *kernels;
 }
 
-/// Name of the level in use: "portable", ...
+/// Name of the level in use: "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
 inline std::string_view isa() { return active_kernels().isa; }
 
 /// Forces a level for all calls that begin after this one returns; batches in flight end on the level they began with.

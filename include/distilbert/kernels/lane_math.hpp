@@ -6,6 +6,7 @@
 
 #include "../eigen.hpp"
 #include "baseline.hpp"
+#include "polynomials.hpp"
 
 namespace distilbert::kernels {
 inline namespace DISTILBERT_BASELINE {
@@ -36,29 +37,21 @@ template <std::size_t N> F polynomial(const F& x, const float (&coefficients)[N]
 /// x = n ln 2 + r with |r| <= ln 2 / 2 (Cody & Waite 1980), a polynomial in r, and n added to the exponent.
 inline F lane_exp(const F& x) {
   constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-  static constexpr float taylor[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
-                                     4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
   const F bounded = x.max(-88.0f).min(88.0f);
   const F n = (bounded * 1.44269504088896341f).rint();
   const F r = (bounded - n * ln2_high) - n * ln2_low;
-  const F mantissa = polynomial(r, taylor) * (r * r) + r + 1.0f;
+  const F mantissa = polynomial(r, exp_coefficients) * (r * r) + r + 1.0f;
   const I exponent = (n.max(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
   F power;
   std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
   return (x < -87.3f).select(F::Zero(), mantissa * power) + (x - x);
 }
 
-/// erf(x) to 2e-7: x P(t) with t = 2 x^2 / 3.8^2 - 1, P fitted by Lawson's algorithm on |x| <= 3.8, beyond which erf is
-/// +-1 in single precision. No division: a rational form of like accuracy costs more on every level.
+/// erf(x) to 2e-7; +-1 beyond 3.8
 inline F lane_erf(const F& x) {
-  static constexpr float p[] = {1.0311199584975839e-3f,  -2.703768666833639e-3f,  2.3413412272930145e-3f,
-                                -3.2770747784525156e-3f, 9.978142566978931e-3f,   -1.8357081338763237e-2f,
-                                2.6677792891860008e-2f,  -3.892766684293747e-2f,  5.506057292222977e-2f,
-                                -7.251838594675064e-2f,  9.083222597837448e-2f,   -1.1118528246879578e-1f,
-                                1.3773953914642334e-1f,  -1.8564121425151825e-1f, 3.721076250076294e-1f};
   const F z = x.max(-3.8f).min(3.8f);
   const F t = (z * z) * (2.0f / (3.8f * 3.8f)) - 1.0f;
-  return z * polynomial(t, p);
+  return z * polynomial(t, erf_coefficients);
 }
 
 /// GELU, exact form: x Phi(x) (Hendrycks & Gimpel 2016)

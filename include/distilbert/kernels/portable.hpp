@@ -13,7 +13,7 @@ namespace distilbert::kernels {
 inline namespace DISTILBERT_BASELINE {
 
 inline float to_float(float x) { return x; }
-inline float to_float(std::int8_t x) { return static_cast<float>(x); }
+inline float to_float(std::byte int8) { return static_cast<float>(static_cast<std::int8_t>(int8)); }
 inline float to_float(std::uint16_t bf16) { return bf16_to_float(bf16); }
 
 /// y[r][0..16) += sum over k of x[r][k] * w[k][0..16), for R rows. Two rows keep 16 SSE registers busy; more spill.
@@ -67,7 +67,7 @@ inline void widen(const std::uint16_t* panel, std::size_t first, std::size_t dep
 inline void widen(const std::int8_t* panel, std::size_t first, std::size_t depth, float* w) {
   for (std::size_t k = first; k < first + depth; ++k)
     for (std::size_t c = 0; c < lanes; ++c)
-      *w++ = to_float(panel[(k / 4 * lanes + c) * 4 + k % 4]);
+      *w++ = static_cast<float>(panel[(k / 4 * lanes + c) * 4 + k % 4]);
 }
 
 inline void linear_fp32(const LinearCall<float>& call) {
@@ -100,7 +100,7 @@ inline void linear_bf16(const LinearCall<std::uint16_t>& call) {
   }
 }
 
-inline void linear_int8(const LinearCall<std::int8_t>& call) {
+inline void linear_int8(const LinearCall<std::byte>& call) {
   float w[block_depth * lanes], partial[block_rows * lanes];
   std::int32_t sum[block_rows * lanes];
   for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
@@ -131,7 +131,7 @@ inline void round_to_bf16(const float* x, std::size_t count, std::uint16_t* y) {
   std::transform(x, x + count, y, to_bf16);
 }
 
-inline float quantize(const float* x, std::size_t count, std::int8_t* y) {
+inline float quantize(const float* x, std::size_t count, std::byte* y) {
   F largest = F::Zero(), not_finite = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
     const auto xi = lanes_at(x + i);
@@ -140,12 +140,12 @@ inline float quantize(const float* x, std::size_t count, std::int8_t* y) {
   }
   const float bound = fold_max(largest);
   if (fold_sum(not_finite) != 0.0f || bound < 1e-30f) {
-    std::fill_n(y, count, std::int8_t{0});
+    std::fill_n(y, count, std::byte{0});
     return fold_sum(not_finite);
   }
   const float inverse = 127.0f / bound;
   for (std::size_t i = 0; i < count; i += lanes)
-    lanes_at(y + i) = (lanes_at(x + i) * inverse).rint().cast<std::int8_t>();
+    lanes_at(reinterpret_cast<std::int8_t*>(y) + i) = (lanes_at(x + i) * inverse).rint().cast<std::int8_t>();
   return bound / 127.0f;
 }
 
@@ -180,8 +180,8 @@ inline void attention(const AttentionCall& call) {
   for (std::size_t j = 0; j < columns; ++j)
     for (std::size_t d = 0; d < call.head_dim; ++d)
       keys[(j / lanes * call.head_dim + d) * lanes + j % lanes] = j < call.length ? call.k[j * call.stride + d] : 0.0f;
-  for (std::size_t i = 0; i < call.length; i += block) {
-    const std::size_t rows = std::min(block, call.length - i);
+  for (std::size_t i = 0; i < call.queries; i += block) {
+    const std::size_t rows = std::min(block, call.queries - i);
     std::fill_n(scores, rows * columns, 0.0f);
     for (std::size_t j = 0; j < columns; j += lanes)
       accumulate_rows(rows, call.q + i * call.stride, call.stride, keys + j * call.head_dim, lanes, call.head_dim,
@@ -254,7 +254,7 @@ inline void embed(const EmbedCall& call) {
 }
 
 inline constexpr Kernels portable{"portable", linear_fp32, linear_bf16, linear_int8, round_to_bf16, quantize,
-                                  attention,  layer_norm,  embed,       softmax,     sigmoid};
+                                  1,          attention,   layer_norm,  embed,       softmax,       sigmoid};
 
 } // namespace DISTILBERT_BASELINE
 } // namespace distilbert::kernels

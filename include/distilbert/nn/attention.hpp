@@ -23,30 +23,45 @@ public:
     const Rows qkv = workspace.qkv(batch.tokens());
     const Rows context = workspace.context(batch.tokens());
     qkv_lin_.forward(hidden, qkv, workspace);
+    attend(batch, Queries::all_tokens, qkv, context, workspace);
+    out_lin_.forward(context, projected, workspace);
+  }
+
+  /// The same for the first token of each text only, which attends to all of its text's tokens:
+  /// hidden [T, dim] -> projected [texts, dim]. On return hidden holds those tokens alone, in its first rows.
+  void forward_cls(const Batch& batch, Rows hidden, Rows projected, Workspace& workspace) const {
+    const Rows qkv = workspace.qkv(batch.tokens());
+    const Rows context = workspace.context(batch.texts());
+    const auto dim = static_cast<std::size_t>(context.cols());
+    qkv_lin_.forward(hidden, qkv, {dim, 3 * dim}, workspace);
     for (std::size_t text = 0; text < batch.texts(); ++text)
-      for (std::size_t head = 0; head < n_heads_; ++head)
-        workspace.kernels().attention(head_of_text(batch, text, head, qkv, context, workspace));
+      hidden.row(static_cast<Eigen::Index>(text)) = hidden.row(static_cast<Eigen::Index>(batch.offsets[text]));
+    qkv_lin_.forward(first_rows(hidden, batch.texts()), first_rows(qkv, batch.texts()), {0, dim}, workspace);
+    attend(batch, Queries::first_tokens, qkv, context, workspace);
     out_lin_.forward(context, projected, workspace);
   }
 
 private:
+  /// Which rows of qkv hold queries: every token's own, or in row i the one of text i's first token.
+  enum class Queries { all_tokens, first_tokens };
+
   MultiHeadSelfAttention(Linear qkv_lin, Linear out_lin, std::size_t n_heads)
       : qkv_lin_(qkv_lin), out_lin_(out_lin), n_heads_(n_heads) {}
 
-  AttentionCall head_of_text(const Batch& batch, std::size_t text, std::size_t head, const Rows& qkv, Rows context,
-                             Workspace& workspace) const {
+  void attend(const Batch& batch, Queries queries, const Rows& qkv, Rows context, Workspace& workspace) const {
     const auto dim = static_cast<std::size_t>(context.cols());
     const std::size_t head_dim = dim / n_heads_;
-    const float* q = qkv.data() + batch.offsets[text] * 3 * dim + head * head_dim;
-    return {q,
-            q + dim,
-            q + 2 * dim,
-            3 * dim,
-            batch.length(text),
-            head_dim,
-            workspace.attention_scores(),
-            context.data() + batch.offsets[text] * dim + head * head_dim,
-            dim};
+    workspace.share(batch.texts() * n_heads_, 1, [&](std::size_t part, std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < last; ++i) {
+        const std::size_t text = i / n_heads_, column = i % n_heads_ * head_dim;
+        const bool all = queries == Queries::all_tokens;
+        const std::size_t row = all ? batch.offsets[text] : text;
+        const float* keys = qkv.data() + batch.offsets[text] * 3 * dim + dim + column;
+        workspace.kernels().attention({qkv.data() + row * 3 * dim + column, all ? batch.length(text) : 1, keys,
+                                       keys + dim, batch.length(text), 3 * dim, head_dim,
+                                       workspace.attention_scores(part), context.data() + row * dim + column, dim});
+      }
+    });
   }
 
   Linear qkv_lin_, out_lin_;

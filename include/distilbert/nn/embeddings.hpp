@@ -35,7 +35,7 @@ public:
   }
 
   /// batch (checked) -> hidden [T, dim]
-  void forward(const Batch& batch, Rows hidden, const Workspace& workspace) const {
+  void forward(const Batch& batch, Rows hidden, Workspace& workspace) const {
     const auto stride = static_cast<std::size_t>(hidden.cols());
     for (std::size_t text = 0; text < batch.texts(); ++text) {
       const std::size_t first = batch.offsets[text];

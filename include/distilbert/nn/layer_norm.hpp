@@ -16,19 +16,23 @@ public:
   }
 
   /// stream = LayerNorm(stream)
-  void forward(Rows stream, const Workspace& workspace) const { run(nullptr, stream, workspace); }
+  void forward(Rows stream, Workspace& workspace) const { run(nullptr, stream, workspace); }
 
   /// stream = LayerNorm(sublayer + stream)
-  void add_and_norm(const Rows& sublayer, Rows stream, const Workspace& workspace) const {
+  void add_and_norm(const Rows& sublayer, Rows stream, Workspace& workspace) const {
     run(sublayer.data(), stream, workspace);
   }
 
 private:
   LayerNorm(PackedLayerNorm norm, float epsilon) : norm_(norm), epsilon_(epsilon) {}
 
-  void run(const float* sublayer, Rows& stream, const Workspace& workspace) const {
-    workspace.kernels().layer_norm({stream.data(), sublayer, static_cast<std::size_t>(stream.cols()),
-                                    static_cast<std::size_t>(stream.rows()), norm_, epsilon_, stream.data()});
+  void run(const float* sublayer, Rows& stream, Workspace& workspace) const {
+    const auto stride = static_cast<std::size_t>(stream.cols());
+    workspace.share(static_cast<std::size_t>(stream.rows()), 1, [&](std::size_t, std::size_t first, std::size_t last) {
+      float* rows = stream.data() + first * stride;
+      workspace.kernels().layer_norm(
+          {rows, sublayer ? sublayer + first * stride : nullptr, stride, last - first, norm_, epsilon_, rows});
+    });
   }
 
   PackedLayerNorm norm_;

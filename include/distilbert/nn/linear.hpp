@@ -18,22 +18,39 @@ public:
 
   /// x [rows, in] -> y [rows, out], packed sizes. y must not overlap x.
   void forward(const Rows& x, Rows y, Workspace& workspace, Epilogue epilogue = Epilogue::none) const {
+    forward(x, y, {0, weights_.out}, workspace, epilogue);
+  }
+
+  /// Some of the channels of y: the other columns are left as they are.
+  struct Channels {
+    std::size_t first, last; // [first, last), multiples of 16
+  };
+  void forward(const Rows& x, Rows y, Channels channels, Workspace& workspace,
+               Epilogue epilogue = Epilogue::none) const {
     const Kernels& kernels = workspace.kernels();
     const auto rows = static_cast<std::size_t>(x.rows());
     switch (weights_.precision) {
-    case Precision::fp32: kernels.linear_fp32(call(x.data(), nullptr, rows, y, epilogue)); break;
+    case Precision::fp32:
+      multiply(kernels.linear_fp32, x.data(), nullptr, rows, y, channels, workspace, epilogue);
+      break;
     case Precision::bf16: {
       auto* rounded = workspace.encoded<std::uint16_t>();
-      kernels.round_to_bf16(x.data(), rows * weights_.in, rounded);
-      kernels.linear_bf16(call(rounded, nullptr, rows, y, epilogue));
+      workspace.share(rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
+        kernels.round_to_bf16(x.data() + first * weights_.in, (last - first) * weights_.in,
+                              rounded + first * weights_.in);
+      });
+      multiply(kernels.linear_bf16, rounded, nullptr, rows, y, channels, workspace, epilogue);
       break;
     }
     case Precision::int8: {
-      auto* quantized = workspace.encoded<std::int8_t>();
+      auto* quantized = workspace.encoded<std::byte>();
       float* scale = workspace.encoded_scale();
-      for (std::size_t r = 0; r < rows; ++r)
-        scale[r] = kernels.quantize(x.data() + r * weights_.in, weights_.in, quantized + r * weights_.in);
-      kernels.linear_int8(call(quantized, scale, rows, y, epilogue));
+      const std::size_t row_bytes = weights_.in * kernels.quantized_bytes;
+      workspace.share(rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
+        for (std::size_t r = first; r < last; ++r)
+          scale[r] = kernels.quantize(x.data() + r * weights_.in, weights_.in, quantized + r * row_bytes);
+      });
+      multiply(kernels.linear_int8, quantized, scale, rows, y, channels, workspace, epilogue);
       break;
     }
     }
@@ -43,8 +60,13 @@ private:
   explicit Linear(PackedLinear weights) : weights_(weights) {}
 
   template <class X>
-  LinearCall<X> call(const X* x, const float* x_scale, std::size_t rows, Rows& y, Epilogue epilogue) const {
-    return {x, weights_.in, rows, x_scale, weights_, 0, weights_.panel_count(), epilogue, y.data(), weights_.out};
+  void multiply(void (*linear)(const LinearCall<X>&), const X* x, const float* x_scale, std::size_t rows, Rows& y,
+                Channels channels, Workspace& workspace, Epilogue epilogue) const {
+    const std::size_t first_panel = channels.first / lanes, panels = channels.last / lanes - first_panel;
+    workspace.share(panels, 4, [&](std::size_t, std::size_t first, std::size_t last) {
+      linear({x, weights_.in, rows, x_scale, weights_, first_panel + first, first_panel + last, epilogue, y.data(),
+              weights_.out});
+    });
   }
 
   PackedLinear weights_;

@@ -12,6 +12,7 @@
 #include "../config.hpp"
 #include "../eigen.hpp"
 #include "../kernels/dispatch.hpp"
+#include "../threads/thread_pool.hpp"
 
 namespace distilbert {
 
@@ -23,23 +24,39 @@ public:
         hidden_dim_(padded(config.hidden_dim)), labels_(padded(config.num_labels())),
         head_dim_(padded(config.head_dim())) {}
 
-  /// Makes room for a batch of that many tokens whose longest text has `longest`, and takes the kernels in use for the
-  /// call that begins. Allocates only when a larger batch than ever before comes; what the buffers held is then lost.
-  /// Throws ErrorCode::out_of_memory.
-  void begin(std::size_t tokens, std::size_t longest) {
+  /// Makes room for a batch of that many tokens whose longest text has `longest`, and takes the kernels in use, and the
+  /// pool if there is one, for the call that begins. Allocates only when a larger batch than ever before comes; what
+  /// the buffers held is then lost. Throws ErrorCode::out_of_memory.
+  void begin(std::size_t tokens, std::size_t longest, ThreadPool* pool = nullptr) {
     kernels_ = &active_kernels();
-    if (tokens > tokens_ || longest > longest_) {
+    pool_ = pool;
+    const std::size_t threads = pool ? pool->threads() : 1;
+    if (tokens > tokens_ || longest > longest_ || threads > threads_) {
       const std::size_t most = std::max(tokens, tokens_), longest_ever = std::max(longest, longest_);
+      const std::size_t most_threads = std::max(threads, threads_);
       memory_ = {};
-      tokens_ = longest_ = 0;
-      memory_ = AlignedBuffer(bytes_for(most, longest_ever));
+      tokens_ = longest_ = threads_ = 0;
+      memory_ = AlignedBuffer(bytes_for(most, longest_ever, most_threads));
       tokens_ = most;
       longest_ = longest_ever;
+      threads_ = most_threads;
     }
   }
 
   /// The kernels that this call runs on from begin() to its end.
   const Kernels& kernels() const { return *kernels_; }
+
+  /// Shares [0, count) out among the threads of the call in runs of whole `grain`s, and waits for all:
+  /// body(part, first, last), each part a number below that of the threads.
+  template <class Body> void share(std::size_t count, std::size_t grain, const Body& body) {
+    const std::size_t grains = (count + grain - 1) / grain;
+    const std::size_t parts = pool_ ? std::min(pool_->threads(), grains) : 1;
+    if (parts <= 1)
+      return body(std::size_t{0}, std::size_t{0}, count);
+    pool_->parallel_for(parts, [&](std::size_t part) {
+      body(part, part * grains / parts * grain, std::min(count, (part + 1) * grains / parts * grain));
+    });
+  }
 
   Rows hidden(std::size_t rows) { return at(0, rows, dim_); }                    // [T, dim] residual stream
   Rows qkv(std::size_t rows) { return at(dim_, rows, 3 * heads_); }              // [T, 3 n_heads head_dim]
@@ -47,16 +64,19 @@ public:
   Rows projected(std::size_t rows) { return at(dim_ + 4 * heads_, rows, dim_); } // [T, dim] before the residual
   Rows intermediate(std::size_t rows) { return at(2 * dim_ + 4 * heads_, rows, hidden_dim_); }     // [T, hidden_dim]
   Rows logits(std::size_t rows) { return at(2 * dim_ + 4 * heads_ + hidden_dim_, rows, labels_); } // [texts, labels]
-  float* attention_scores() { return floats(row_floats() * tokens_); } // attention_scratch(longest)
-  float* encoded_scale() { return attention_scores() + attention_scratch(longest_, head_dim_); } // [T]
+  /// Scratch of the attention kernel for one part of what is shared: attention_scratch(longest)
+  float* attention_scores(std::size_t part) {
+    return floats(row_floats() * tokens_ + part * attention_scratch(longest_, head_dim_));
+  }
+  float* encoded_scale() { return attention_scores(threads_); } // [T]
   /// The activations that enter a product, as int8 or bf16: [T, widest layer]
   template <class X> X* encoded() { return reinterpret_cast<X*>(encoded_scale() + padded(tokens_)); }
 
   /// Bytes of memory held, and the bytes that a batch of that size takes.
   std::size_t bytes() const { return memory_.size(); }
-  std::size_t bytes_for(std::size_t tokens, std::size_t longest) const {
+  std::size_t bytes_for(std::size_t tokens, std::size_t longest, std::size_t threads = 1) const {
     const std::size_t widest = std::max({dim_, heads_, hidden_dim_});
-    return tokens * row_floats() * sizeof(float) + attention_scratch(longest, head_dim_) * sizeof(float) +
+    return tokens * row_floats() * sizeof(float) + threads * attention_scratch(longest, head_dim_) * sizeof(float) +
            padded(tokens) * sizeof(float) + tokens * widest * sizeof(std::uint16_t);
   }
 
@@ -68,9 +88,10 @@ private:
   }
 
   std::size_t dim_, heads_, hidden_dim_, labels_, head_dim_; // packed sizes
-  std::size_t tokens_ = 0, longest_ = 0;
+  std::size_t tokens_ = 0, longest_ = 0, threads_ = 0;
   AlignedBuffer memory_;
   const Kernels* kernels_ = nullptr;
+  ThreadPool* pool_ = nullptr;
 };
 
 /// Workspaces that are not in use. Thread-safe.

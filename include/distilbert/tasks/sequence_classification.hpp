@@ -19,16 +19,10 @@ public:
 
   std::size_t labels() const { return labels_; }
 
-  /// batch -> logits [texts, labels]. Throws as DistilBertModel::forward does.
-  void forward(const Batch& batch, Workspace& workspace, float* logits) const {
-    const Rows hidden = distilbert_.forward(batch, workspace);
-    const auto dim = hidden.cols();
-    const auto texts = static_cast<Eigen::Index>(batch.texts());
-    // no text has fewer tokens than one, so the encoder's buffers are wide enough for the head
-    Rows cls(workspace.projected(batch.texts()).data(), texts, dim);
-    const Rows pooled(workspace.context(batch.texts()).data(), texts, dim);
-    for (Eigen::Index text = 0; text < texts; ++text)
-      cls.row(text) = hidden.row(static_cast<Eigen::Index>(batch.offsets[static_cast<std::size_t>(text)]));
+  /// batch -> logits [texts, labels]. Throws, and uses the pool, as DistilBertModel::forward does.
+  void forward(const Batch& batch, Workspace& workspace, float* logits, ThreadPool* pool = nullptr) const {
+    const Rows cls = distilbert_.forward_cls(batch, workspace, pool);
+    const Rows pooled = workspace.projected(batch.texts());
     pre_classifier_.forward(cls, pooled, workspace, activation_);
     const Rows padded_logits = workspace.logits(batch.texts());
     classifier_.forward(pooled, padded_logits, workspace);

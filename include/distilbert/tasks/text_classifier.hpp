@@ -171,12 +171,17 @@ private:
     }
     if (count > 0)
       bounds.push_back(count);
-    state_->pool.parallel_for(bounds.size() - 1, [&](std::size_t i) { body(bounds[i], bounds[i + 1]); });
+    const std::size_t batches = bounds.size() - 1;
+    if (batches < state_->pool.threads()) // too few to go round: the layers share each out among the threads
+      for (std::size_t i = 0; i < batches; ++i)
+        body(bounds[i], bounds[i + 1]);
+    else
+      state_->pool.parallel_for(batches, [&](std::size_t i) { body(bounds[i], bounds[i + 1]); });
   }
 
   void forward(const Batch& batch, float* logits) const {
     const auto workspace = state_->workspaces.borrow();
-    state_->model.forward(batch, *workspace, logits);
+    state_->model.forward(batch, *workspace, logits, &state_->pool);
     check_finite(logits, batch.first_text, batch.texts());
   }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -39,7 +40,6 @@ public:
     {
       const std::lock_guard<std::mutex> lock(signals_->mutex);
       stop_ = true;
-      ++generation_;
     }
     signals_->wake.notify_all();
     for (std::thread& worker : workers_)
@@ -58,19 +58,14 @@ public:
     }
     const Release release{busy_};
     start_workers();
-    {
-      const std::lock_guard<std::mutex> lock(signals_->mutex);
-      body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
-      context_ = &body;
-      count_ = count;
-      next_ = 0;
-      error_ = nullptr;
-      running_ = workers_.size();
-      ++generation_;
-    }
-    signals_->wake.notify_all();
+    body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
+    context_ = &body;
+    count_ = count;
+    next_ = 0;
+    error_ = nullptr;
+    open_loop();
     work();
-    wait_for([this] { return running_ == 0; }, signals_->done);
+    close_loop();
     if (error_)
       std::rethrow_exception(error_);
   }
@@ -91,12 +86,57 @@ private:
 #endif
   }
 
-  /// Spins for a while, then sleeps until the condition holds; it must become true under the mutex.
-  template <class Condition> void wait_for(const Condition& condition, std::condition_variable& signal) {
-    for (int i = 0; i < spins && !condition(); ++i)
+  /// Spins for a while, then sleeps until the condition holds. `asleep` counts the sleepers: whoever makes the
+  /// condition true looks at it afterwards, and only then needs the mutex.
+  template <class Condition>
+  void wait_for(const Condition& condition, std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
+    for (int i = 0; i < spins; ++i) {
+      if (condition())
+        return;
       pause();
+    }
     std::unique_lock<std::mutex> lock(signals_->mutex);
+    ++asleep;
     signal.wait(lock, condition);
+    --asleep;
+  }
+
+  void wake(std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
+    if (asleep == 0)
+      return;
+    const std::lock_guard<std::mutex> lock(signals_->mutex);
+    signal.notify_all();
+  }
+
+  // loop_ holds the number of the loop, whether it is open, and how many workers are inside. A worker that comes when
+  // the loop is closed stays outside, so that nobody ever waits for one that has only just woken up.
+  static constexpr std::uint64_t one_loop = std::uint64_t{1} << 32, is_open = std::uint64_t{1} << 31;
+  static constexpr std::uint64_t workers_inside = is_open - 1;
+
+  void open_loop() {
+    loop_ = (loop_ | (one_loop - 1)) + 1 + is_open;
+    wake(signals_->wake, workers_asleep_);
+  }
+
+  void close_loop() {
+    loop_ &= ~is_open;
+    wait_for([this] { return (loop_ & workers_inside) == 0; }, signals_->done, callers_asleep_);
+  }
+
+  /// Whether this worker may take part in a loop that it has not `seen` yet; it is then inside.
+  bool enter_loop(std::uint64_t& seen) {
+    std::uint64_t loop = loop_;
+    while ((loop & is_open) && loop / one_loop != seen)
+      if (loop_.compare_exchange_weak(loop, loop + 1)) {
+        seen = loop / one_loop;
+        return true;
+      }
+    return false;
+  }
+
+  void leave_loop() {
+    if (((--loop_) & (is_open | workers_inside)) == 0)
+      wake(signals_->done, callers_asleep_);
   }
 
   bool forked() const { return owner_ != 0 && owner_ != getpid(); }
@@ -105,23 +145,21 @@ private:
     owner_ = getpid();
     while (workers_.size() + 1 < threads_) {
       try {
-        workers_.emplace_back([this, seen = generation_.load()] { serve(seen); });
+        workers_.emplace_back([this] { serve(); });
       } catch (const std::system_error&) { // the system gives no more threads: go on with those there are
         threads_ = workers_.size() + 1;
       }
     }
   }
 
-  void serve(std::size_t seen) {
-    for (;;) {
-      wait_for([&] { return generation_ != seen; }, signals_->wake);
-      seen = generation_;
-      if (stop_)
+  void serve() {
+    for (std::uint64_t seen = 0;;) {
+      bool inside = false;
+      wait_for([&] { return stop_ || (inside = enter_loop(seen)); }, signals_->wake, workers_asleep_);
+      if (!inside)
         return;
       work();
-      const std::lock_guard<std::mutex> lock(signals_->mutex);
-      if (--running_ == 0)
-        signals_->done.notify_one();
+      leave_loop();
     }
   }
 
@@ -150,10 +188,11 @@ private:
     std::condition_variable wake, done;
   };
   std::unique_ptr<Signals> signals_ = std::make_unique<Signals>();
-  std::atomic<std::size_t> generation_{0}, running_{0};
+  std::atomic<std::uint64_t> loop_{0};
+  std::atomic<std::size_t> workers_asleep_{0}, callers_asleep_{0};
   std::atomic<bool> stop_{false};
 
-  // the loop that runs; written before generation_ moves, read after
+  // the loop that runs; written while no worker is inside
   void (*body_)(const void*, std::size_t) = nullptr;
   const void* context_ = nullptr;
   std::size_t count_ = 0;

@@ -1,0 +1,159 @@
+#pragma once
+// Level "avx512": AVX-512 F, BW, DQ and VL (Skylake-SP, Ice Lake, Zen 4 and later). Sixteen lanes are one register.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "polynomials.hpp"
+#include "target_region.hpp"
+#include "tiling.hpp"
+
+DISTILBERT_REGION_BEGIN("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")
+
+namespace distilbert::kernels {
+inline namespace DISTILBERT_BASELINE {
+namespace avx512 {
+
+struct F {
+  __m512 v;
+};
+struct I {
+  __m512i v;
+};
+
+/// Of a wide tile: 6 rows by 4 panels are 24 of 32 registers.
+inline constexpr std::size_t wide_panels = 4;
+inline constexpr std::size_t depth_block = whole_depth;
+
+DISTILBERT_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
+DISTILBERT_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
+DISTILBERT_INLINE F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
+DISTILBERT_INLINE I operator+(I a, I b) { return {_mm512_add_epi32(a.v, b.v)}; }
+DISTILBERT_INLINE F load(const float* p) { return {_mm512_loadu_ps(p)}; }
+DISTILBERT_INLINE void store(float* p, F x) { _mm512_storeu_ps(p, x.v); }
+DISTILBERT_INLINE F broadcast(float x) { return {_mm512_set1_ps(x)}; }
+DISTILBERT_INLINE F fma(F a, F b, F c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+DISTILBERT_INLINE F max(F a, F b) { return {_mm512_max_ps(a.v, b.v)}; }
+DISTILBERT_INLINE F min(F a, F b) { return {_mm512_min_ps(a.v, b.v)}; }
+DISTILBERT_INLINE F abs(F x) { return {_mm512_abs_ps(x.v)}; }
+DISTILBERT_INLINE F divide(F a, F b) { return {_mm512_div_ps(a.v, b.v)}; }
+DISTILBERT_INLINE F round(F x) { return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+DISTILBERT_INLINE F less(F a, F b, F x, F y) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
+}
+DISTILBERT_INLINE float sqrt_of(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+DISTILBERT_INLINE F power_of_two(F n) {
+  const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
+}
+DISTILBERT_INLINE float fold_sum(F x) {
+  const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+DISTILBERT_INLINE float fold_max(F x) { return _mm512_reduce_max_ps(x.v); }
+
+DISTILBERT_INLINE F as_floats(I bits) { return {_mm512_castsi512_ps(bits.v)}; }
+DISTILBERT_INLINE I load_pairs(const void* p) { return {_mm512_loadu_si512(p)}; }
+DISTILBERT_INLINE I broadcast_pair(const void* p) { return {_mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)))}; }
+DISTILBERT_INLINE F even(I pairs) { return as_floats({_mm512_slli_epi32(pairs.v, 16)}); }
+DISTILBERT_INLINE F odd(I pairs) { return as_floats({_mm512_and_si512(pairs.v, _mm512_set1_epi32(-65536))}); }
+DISTILBERT_INLINE F load_bf16(const std::uint16_t* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return even({_mm512_cvtepu16_epi32(bits)});
+}
+DISTILBERT_INLINE void store_bf16(std::uint16_t* p, F x) {
+  const __m512i bits = _mm512_castps_si512(x.v);
+  const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), last);
+  const __mmask16 nan = _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q); // the carry must not turn one into an infinity
+  rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
+DISTILBERT_INLINE F load_bytes(const std::int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+DISTILBERT_INLINE F to_floats(I x) { return {_mm512_cvtepi32_ps(x.v)}; }
+DISTILBERT_INLINE I to_integers(F x) { return {_mm512_cvtps_epi32(x.v)}; }
+
+/// y[16][16] = x[16][stride] transposed: four rounds that swap neighbours at distance 1, 2, 4 and 8.
+DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
+  __m512 a[16], b[16];
+  DISTILBERT_UNROLL
+  for (std::size_t i = 0; i < 16; ++i)
+    a[i] = _mm512_loadu_ps(x + i * stride);
+  DISTILBERT_UNROLL
+  for (std::size_t i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  DISTILBERT_UNROLL
+  for (std::size_t i = 0; i < 16; i += 4) {
+    a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
+    a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
+    a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+    a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+  }
+  // a[4 q + c] now holds column c, c + 4, c + 8, c + 12 of rows 4 q .. 4 q + 3, a quarter register each
+  DISTILBERT_UNROLL
+  for (std::size_t c = 0; c < 4; ++c) {
+    const __m512 low01 = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88),
+                 high01 = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd);
+    const __m512 low23 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
+    const __m512 high23 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
+    _mm512_storeu_ps(y + c * 16, _mm512_shuffle_f32x4(low01, low23, 0x88));
+    _mm512_storeu_ps(y + (c + 4) * 16, _mm512_shuffle_f32x4(high01, high23, 0x88));
+    _mm512_storeu_ps(y + (c + 8) * 16, _mm512_shuffle_f32x4(low01, low23, 0xdd));
+    _mm512_storeu_ps(y + (c + 12) * 16, _mm512_shuffle_f32x4(high01, high23, 0xdd));
+  }
+}
+
+#include "lanes/functions.inc"
+#include "lanes/linear_fp32.inc"
+#include "lanes/attention.inc"
+
+namespace widened {
+#include "lanes/widened_bf16.inc"
+
+#include "lanes/linear_bf16.inc"
+
+inline constexpr std::size_t int8_panels = 4;
+
+DISTILBERT_INLINE I integer_zero() { return {_mm512_setzero_si512()}; }
+DISTILBERT_INLINE I even_bytes(I w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8)}; }
+DISTILBERT_INLINE I odd_bytes(I w) { return {_mm512_srai_epi16(w.v, 8)}; }
+DISTILBERT_INLINE void multiply_add_pairs(I& sum, I a, I b) {
+  sum = sum + I{_mm512_madd_epi16(a.v, b.v)};
+  asm("" : "+v"(sum.v)); // g++ would add products first, and run out of registers
+}
+DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
+  const __m512i ordered = _mm512_shuffle_epi32(q.v, _MM_PERM_DBCA);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + 2 * i), _mm512_cvtepi32_epi16(ordered));
+}
+#include "lanes/int8_in_pairs.inc"
+
+#include "lanes/linear_int8.inc"
+} // namespace widened
+
+inline constexpr Kernels table{"avx512",
+                               linear_fp32,
+                               widened::linear_bf16,
+                               widened::linear_int8,
+                               round_to_bf16,
+                               widened::quantize,
+                               widened::quantized_bytes,
+                               attention,
+                               layer_norm,
+                               embed,
+                               softmax,
+                               sigmoid};
+
+} // namespace avx512
+} // namespace DISTILBERT_BASELINE
+} // namespace distilbert::kernels
+
+DISTILBERT_REGION_END
+
+#endif
