@@ -3,13 +3,15 @@
 
 #include "../nn/random_model.hpp"
 
-#include <distilbert/tasks/sequence_classification.hpp>
+#include <distilbert/tasks/text_classifier.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -105,5 +107,56 @@ TEST_CASE("a converted directory holds the bytes that packing makes, and the ans
         CHECK(std::vector<float>(hidden.data(), hidden.data() + Probe::cls_values) == converted.probe()->cls);
       }
     }
+  }
+}
+
+TEST_CASE("damaged weights: selfcheck sees what changes the probe, and no damage is worse than a wrong answer") {
+  const RandomModel source(Shape{});
+  const test::TemporaryDirectory directory;
+  const auto converted = directory.path() / "converted", file = converted / "model.safetensors";
+  LoadOptions selfcheck;
+  selfcheck.selfcheck = true;
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+    CAPTURE(precision_name(precision));
+    std::filesystem::remove_all(converted);
+    convert(source.path(), converted, precision);
+    CHECK_NOTHROW(TextClassifier::from_pretrained(converted, selfcheck));
+    std::ifstream in(file, std::ios::binary);
+    const std::string good{std::istreambuf_iterator<char>(in), {}};
+    const auto write = [&](const std::string& bytes) {
+      std::filesystem::remove(file);
+      std::ofstream(file, std::ios::binary) << bytes;
+    };
+
+    // the very last tensor is the classifier, whose panel begins with the biases
+    const std::size_t last_panel = good.size() - panel_bytes(Precision::fp32, padded(Shape{}.dim));
+    std::string other_bias = good;
+    const float bias = 7.5f;
+    std::memcpy(&other_bias[last_panel], &bias, sizeof bias);
+    write(other_bias);
+    CHECK_NOTHROW(TextClassifier::from_pretrained(converted));
+    try {
+      TextClassifier::from_pretrained(converted, selfcheck);
+      FAIL("a changed bias passed the selfcheck");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::probe_mismatch);
+    }
+
+    // weights, scales, sums, padding: whatever a run of bytes belongs to, there is an answer or an Error
+    std::uint64_t header = 0;
+    std::memcpy(&header, good.data(), sizeof header);
+    const std::size_t first = sizeof header + header, step = (good.size() - first) / 60;
+    for (std::size_t at = first; at + 64 <= good.size(); at += step)
+      for (const char byte : {'\0', '\x7f', '\xff'}) {
+        std::string damaged = good;
+        damaged.replace(at, 64, 64, byte);
+        write(damaged);
+        try {
+          const auto answer = TextClassifier::from_pretrained(converted).classify("w7 w8 w9");
+          REQUIRE(answer.scores.size() == Shape{}.labels);
+        } catch (const Error& error) {
+          REQUIRE(error.code() == ErrorCode::non_finite_result);
+        }
+      }
   }
 }

@@ -15,11 +15,10 @@ namespace {
 class TemporaryFile {
 public:
   explicit TemporaryFile(const std::string& bytes) {
-    char path[] = "/tmp/distilbert-input-XXXXXX";
-    const int descriptor = mkstemp(path);
+    path_ = (std::filesystem::temp_directory_path() / "distilbert-input-XXXXXX").string();
+    const int descriptor = mkstemp(path_.data());
     REQUIRE(descriptor >= 0);
     close(descriptor);
-    path_ = path;
     std::ofstream(path_, std::ios::binary) << bytes;
   }
   TemporaryFile(const TemporaryFile&) = delete;
@@ -98,7 +97,7 @@ TEST_CASE("a line beyond the limit is marked, and the next one is whole") {
 
 TEST_CASE("what cannot be read is named") {
   CHECK_THROWS_WITH_AS(LineReader("/nowhere/at/all"), doctest::Contains("/nowhere/at/all"), std::system_error);
-  CHECK_THROWS_WITH_AS(LineReader("/tmp"), doctest::Contains("directory"), std::system_error);
+  CHECK_THROWS_WITH_AS(LineReader(std::filesystem::temp_directory_path().string()), doctest::Contains("directory"), std::system_error);
 }
 
 TEST_CASE("a pipe's lines come as soon as they are there") {
