@@ -1,11 +1,14 @@
 # The functions that the folders of tests/ use. A test is named <folder>.<name>, and the folder is its ctest label, so
 # that `ctest -L text` runs that part alone. HEAVY adds the label "heavy": takes minutes, left out by the quick and the
-# sanitizer runs.
+# sanitizer runs, which do not even build it (DISTILBERT_HEAVY_TESTS).
 
 # distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...] [HEAVY])
 # One doctest executable.
 function(distilbert_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "HEAVY" "" "SOURCES;LIBRARIES;LABELS")
+  if(arg_HEAVY AND NOT DISTILBERT_HEAVY_TESTS)
+    return()
+  endif()
   string(REPLACE "." "_" target "${name}_test")
   add_executable(${target} ${arg_SOURCES})
   distilbert_compile_options(${target})

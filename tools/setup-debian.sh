@@ -8,6 +8,8 @@ packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev lib
 packages="$packages doctest-dev"
 if [ "${1-}" = test ]; then
   packages="$packages ccache clang clang-format clang-tidy libclang-rt-dev pkg-config python3 python3-venv"
+  # The Arm kernels are tested here too; an Arm machine tests its own.
+  [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi
 
 if ! command -v apt-get >/dev/null; then

@@ -78,6 +78,8 @@
 #include "kernels/avx2.hpp"        // the levels: what differs between them here, what they share in kernels/lanes/
 #include "kernels/avx512.hpp"
 #include "kernels/avx512_vnni.hpp"
+#include "kernels/neon.hpp"
+#include "kernels/neon_dotprod.hpp"
 #include "kernels/dispatch.hpp" // isa(), set_isa(): which kernels run
 
 // threads

@@ -32,8 +32,10 @@ DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) { asm("vpdpbusd %2, %1, %0
 
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
-                                     std::size_t panel_stride, std::size_t depth, I (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 4, w += 64, x += 4) {
+                                     std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
+                                     std::size_t ahead_step, I (&sum)[R][P]) {
+  for (std::size_t k = 0; k < depth; k += 4, w += 64, x += 4, ahead += ahead_step) {
+    avx512::fetch<P>(ahead, ahead_step);
     I wk[P];
     DISTILBERT_UNROLL
     for (std::size_t p = 0; p < P; ++p)
@@ -73,8 +75,10 @@ using namespace avx512;
 /// the widened ones in their last bits.
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_bf16(const std::uint16_t* x, std::size_t x_stride, const unsigned char* w,
-                                     std::size_t panel_stride, std::size_t depth, F (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 2, w += 64) {
+                                     std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
+                                     std::size_t ahead_step, F (&sum)[R][P]) {
+  for (std::size_t k = 0; k < depth; k += 2, w += 64, ahead += ahead_step) {
+    avx512::fetch<P>(ahead, ahead_step);
     I wk[P];
     DISTILBERT_UNROLL
     for (std::size_t p = 0; p < P; ++p)

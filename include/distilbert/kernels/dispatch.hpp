@@ -11,7 +11,13 @@
 #include "avx2.hpp"
 #include "avx512.hpp"
 #include "avx512_vnni.hpp"
+#include "neon.hpp"
+#include "neon_dotprod.hpp"
 #include "portable.hpp"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace distilbert {
 
@@ -37,6 +43,12 @@ inline bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("a
 inline bool has_avx512_bf16() { return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16"); }
 /// AMD's cores multiply bf16 at twice the rate of fp32, Intel's (without AMX) at half of it.
 inline bool has_fast_bf16() { return __builtin_cpu_is("amd"); }
+#elif defined(__aarch64__) && defined(__linux__)
+inline bool has_neon_dotprod() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+#elif defined(__ARM_FEATURE_DOTPROD)
+inline bool has_neon_dotprod() { return true; }
+#elif defined(__aarch64__)
+inline bool has_neon_dotprod() { return false; }
 #endif
 
 inline constexpr Level levels[] = {
@@ -45,6 +57,9 @@ inline constexpr Level levels[] = {
     {&kernels::avx512_vnni::table, has_avx512_vnni, always},
     {&kernels::avx512::table, has_avx512, always},
     {&kernels::avx2::table, has_avx2, always},
+#elif defined(__aarch64__)
+    {&kernels::neon_dotprod::table, has_neon_dotprod, always},
+    {&kernels::neon::table, always, always},
 #endif
     {&kernels::portable, always, always},
 };
@@ -91,7 +106,7 @@ inline const Kernels& active_kernels() {
   return *kernels;
 }
 
-/// Name of the level in use: "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
+/// Name of the level in use: "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; on Arm "neon", "neon_dotprod"
 inline std::string_view isa() { return active_kernels().isa; }
 
 /// Forces a level for all calls that begin after this one returns; batches in flight end on the level they began with.
