@@ -5,7 +5,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
 
 # A text reaches the program through the environment, byte for byte: neither make nor the shell looks into it.
-ifdef TEXT
+ifneq ($(origin TEXT),undefined)
 override TEXT := $(value TEXT)
 export TEXT
 endif
@@ -21,7 +21,7 @@ all: build/build.ninja ## build the programs and tests into build/
 .PHONY: run
 run: build/build.ninja ## build, then classify some sentences, or one: make run TEXT="What a film!"
 	@cmake --build build --target distilbert-classify $(if $(wildcard build/bin/distilbert-classify),-- --quiet)
-ifdef TEXT
+ifneq ($(origin TEXT),undefined)
 	@printf '%s\n' "$$TEXT" | build/bin/distilbert-classify --model $(MODEL) -
 else
 	@build/bin/distilbert-classify --model $(MODEL) examples/classify/sentences.txt
@@ -57,6 +57,19 @@ fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=
 	cmake --build --preset fuzz
 	tools/fuzz.sh build/fuzz $(SECONDS)
 
+# Everything stays in build/bench but the report, which is what a full run is for.
+.PHONY: bench
+bench: build/.setup-bench ## measure the library and its peers side by side, 15 minutes: make bench ARGS=--quick
+	cmake --preset bench
+	cmake --build --preset bench
+	benchmarks/peers/bench.sh $(SST) $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: build/.setup-bench ## measure the parts one by one: make bench-micro ARGS=--benchmark_filter=forward
+	cmake --preset bench
+	cmake --build --preset bench
+	build/bench/bin/distilbert-bench-micro $(ARGS)
+
 .PHONY: evaluate
 evaluate: build/build.ninja build/.setup-test ## measure a model's accuracy on the Stanford Sentiment Treebank: make evaluate MODEL=models/sst2
 	cmake --build build --target distilbert-classify
@@ -81,9 +94,13 @@ lint: build/.setup-test ## check format and clang-tidy's findings
 format: build/.setup-test ## bring every C++ source into the project's format
 	tools/sources.sh | xargs clang-format -i
 
+.PHONY: convert
+convert: build/build.ninja ## build build/bin/distilbert-convert
+	cmake --build build --target distilbert-convert
+
 .PHONY: install
 install: build/build.ninja ## install headers, CMake package and programs: make install PREFIX=/usr/local
-	cmake --build build
+	cmake --build build --target distilbert-classify distilbert-convert
 	cmake --install build $(if $(PREFIX),--prefix $(PREFIX))
 
 .PHONY: clean
@@ -99,7 +116,7 @@ build/build.ninja: CMakePresets.json | build/.setup
 	cmake --preset default
 	@touch $@
 
-build/.setup build/.setup-test: tools/setup-debian.sh
+build/.setup build/.setup-test build/.setup-bench: tools/setup-debian.sh
 	@mkdir -p build
-	tools/setup-debian.sh $(if $(filter %-test,$@),test)
+	tools/setup-debian.sh $(patsubst .setup-%,%,$(filter .setup-%,$(@F)))
 	@touch $@

@@ -55,7 +55,7 @@ inline Cell fit_columns(std::string_view text, std::size_t limit, std::string_vi
   Cell cell;
   std::size_t kept_bytes = 0, kept_columns = 0, marks = 0; // what stays in front of an ellipsis
   for (std::size_t position = 0; position < text.size();) {
-    const auto decoded = distilbert::detail::decode_utf8(text, position);
+    const auto decoded = distilbert::decode_utf8(text, position);
     position += decoded.length;
     char32_t c = decoded.code_point;
     if (detail::is_direction_mark(c))
@@ -73,7 +73,7 @@ inline Cell fit_columns(std::string_view text, std::size_t limit, std::string_vi
       cell.text += ellipsis;
       return {std::move(cell.text), kept_columns + ellipsis_columns};
     }
-    distilbert::detail::append_utf8(c, cell.text);
+    distilbert::append_utf8(c, cell.text);
     cell.columns += columns;
     if (cell.columns + ellipsis_columns <= limit) {
       kept_bytes = cell.text.size();

@@ -21,7 +21,7 @@ template <class Number> void append_number(std::string& out, Number x) {
 inline void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t position = 0; position < text.size();) {
-    const auto decoded = distilbert::detail::decode_utf8(text, position);
+    const auto decoded = distilbert::decode_utf8(text, position);
     position += decoded.length;
     switch (const char32_t c = decoded.code_point) {
     case '"': out += "\\\""; break;
@@ -37,7 +37,7 @@ inline void append_json_string(std::string& out, std::string_view text) {
         out += "0123456789abcdef"[c >> 4];
         out += "0123456789abcdef"[c & 15];
       } else {
-        distilbert::detail::append_utf8(c, out);
+        distilbert::append_utf8(c, out);
       }
     }
   }

@@ -29,6 +29,7 @@
 #include "text/normalizer.hpp"       // Normalizer: clean, space out CJK, strip accents, lower case
 #include "text/pre_tokenizer.hpp"    // WordSplitter: words and punctuation
 #include "text/byte_trie.hpp"        // ByteTrie: the longest known string at a place
+#include "text/token_table.hpp"      // TokenTable: token -> id in flat arrays
 #include "text/vocabulary.hpp"       // Vocabulary: token <-> id
 #include "text/word_piece.hpp"       // a word -> its pieces
 #include "text/added_tokens.hpp"     // AddedTokens: [CLS], [SEP] and the like in raw text
@@ -41,6 +42,8 @@
 #include "text/vocab_txt.hpp"        // a tokenizer from vocab.txt
 #include "text/tokenizer_json.hpp"   // a tokenizer from tokenizer.json
 #include "text/tokenizer_files.hpp"  // which of the files count
+#include "text/ascii_words.hpp"      // words of plain ASCII, 64 bytes at a time
+#include "text/collectors.hpp"       // what the tokenizer gathers: everything, or ids alone and fast
 #include "text/tokenizer.hpp"        // Tokenizer: exactly BertTokenizerFast
 
 // 2. file -> tensors

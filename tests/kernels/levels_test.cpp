@@ -268,6 +268,22 @@ TEST_CASE("a row's result does not depend on the rows around it, a column's not 
   }
 }
 
+TEST_CASE("no rows: nothing is read or written") {
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+    const Packed m = random_matrix(precision, 96, 64);
+    on_every_level([&](const Kernels& kernels) {
+      std::vector<float> y(96, 7.0f);
+      if (precision == Precision::fp32)
+        kernels.linear_fp32(call_of(m, std::vector<float>{}, {}, 0, y));
+      if (precision == Precision::bf16)
+        kernels.linear_bf16(call_of(m, std::vector<std::uint16_t>{}, {}, 0, y));
+      if (precision == Precision::int8)
+        kernels.linear_int8(call_of(m, std::vector<std::byte>{}, {}, 0, y));
+      CHECK(y == std::vector<float>(96, 7.0f));
+    });
+  }
+}
+
 TEST_CASE("epilogues") {
   const Packed m = random_matrix(Precision::fp32, 32, 64);
   const auto x = normal(3 * 64, 4.0f);
@@ -473,6 +489,11 @@ TEST_CASE("softmax and sigmoid: any count, large values, and NaN is not hidden")
     std::vector<float> s(16, 0.5f);
     kernels.sigmoid(s.data(), 1);
     CHECK(double(s[0]) == doctest::Approx(0.6224593312).epsilon(1e-6));
+    std::vector<float> far_below(16, -3e38f); // whatever fills the padding must not outweigh them
+    far_below[1] = -2e38f;
+    kernels.softmax(far_below.data(), 2);
+    CHECK(far_below[0] == 0.0f);
+    CHECK(far_below[1] == 1.0f);
     for (const float bad : {INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
       std::vector<float> x(16, 1.0f);
       x[1] = bad;

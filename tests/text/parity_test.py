@@ -6,6 +6,8 @@
 - hostile text: mixtures of everything that a tokenizer treats in some special way, with added tokens of every kind,
   pairs, all truncation settings, and windows.
 
+And back: the same text for ids, with and without special tokens.
+
 Everything is deterministic. usage: parity_test.py [--quick]
 """
 
@@ -30,7 +32,7 @@ PROGRAM = pathlib.Path(os.environ["DISTILBERT_BIN"]) / "tests" / "tokenize_strea
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SCALARS = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
-ENCODE, PAIR, WINDOWS, WINDOWS_OF_PAIR, APPEND_IDS = range(5)
+ENCODE, PAIR, WINDOWS, WINDOWS_OF_PAIR, APPEND_IDS, DECODE = range(6)
 STRATEGIES = ["longest_first", "only_first", "only_second"]
 SIDES = ["left", "right"]
 BYTES, CODE_POINTS, UTF16 = range(3)
@@ -40,7 +42,7 @@ compared = 0
 
 
 class Case:
-    """A request: what to do with which texts."""
+    """A request: what to do with which texts, or, for DECODE, with which ids."""
 
     __slots__ = ("kind", "texts", "max_length", "stride", "strategy", "side", "special")
 
@@ -50,7 +52,8 @@ class Case:
 
     def request(self, unit):
         head = struct.pack("<7I", self.kind, self.max_length, self.stride, self.strategy, self.side, self.special, unit)
-        return head + b"".join(struct.pack("<I", len(t)) + t for t in (text.encode() for text in self.texts))
+        texts = (text.tobytes() if self.kind == DECODE else text.encode() for text in self.texts)
+        return head + b"".join(struct.pack("<I", len(text)) + text for text in texts)
 
     def __str__(self):
         return (f"{ascii(self.texts)[:2000]} kind {self.kind} max_length {self.max_length} stride {self.stride} "
@@ -78,7 +81,7 @@ class Pair:
                 continue
             encodings = []
             for _ in range(count):
-                size = answers[at] * (1 if case.kind == APPEND_IDS else 7)
+                size = answers[at] * (1 if case.kind in (APPEND_IDS, DECODE) else 7)
                 encodings.append(answers[at + 1:at + 1 + size])
                 at += 1 + size
             yield encodings
@@ -115,6 +118,14 @@ class Pair:
             cases = [Case((text,)) for text in some]
             for case, ours, theirs in zip(cases, self.ours(cases), self.reference.encode_batch(some)):
                 check(case, ours, [flatten(theirs, ENCODE)])
+
+    def compare_decoding(self, sequences):
+        """Ids to text, without special tokens and with them."""
+        for special in (False, True):
+            cases = [Case((array("i", ids),), DECODE, special=special) for ids in sequences]
+            theirs = self.reference.decode_batch(sequences, skip_special_tokens=not special)
+            for case, ours, text in zip(cases, self.ours(cases), theirs):
+                check(case, ours, [array("i", list(text.encode()))])
 
 
 @contextlib.contextmanager
@@ -394,6 +405,14 @@ def main():
         for pair in (shipped, everything, hidden):
             pair.compare([hostile_case(chance, 12) for _ in range(10000 // step)])
         done = report("truncation, pairs and windows", done)
+        for pair in (shipped, everything, others["cased"]):
+            ids = range(pair.reference.get_vocab_size())
+            pair.compare_decoding([[i] for i in ids][::step] + [[i, i] for i in ids][::step] +
+                                  [[chance.choice(ids) for _ in range(chance.randrange(30))] for _ in range(30000 // step)])
+            pair.reference.no_truncation()
+            texts = [hostile(chance) for _ in range(10000 // step)] + SENTENCES
+            pair.compare_decoding([e.ids for e in pair.reference.encode_batch(texts)])
+        done = report("ids back to text", done)
         compare_units(everything, [hostile(chance) for _ in range(3000 // step)])
         report("units of offsets", done)
     print(f"{compared:,} compared, {differences} differences")

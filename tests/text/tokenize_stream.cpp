@@ -3,10 +3,13 @@
 // usage: tokenize_stream MODEL_DIRECTORY [--encode-special-tokens] < requests > answers
 //
 // Integers are 32 bits, little-endian. A request is
-//   kind (0 encode, 1 encode pair, 2 windows, 3 windows of pair, 4 append_ids) | max_length | stride | strategy | side
-//   | add_special_tokens | unit | length, bytes of the text | if a pair: length, bytes of the second text
-// An answer is the number of encodings, or -1 and the error code. Each encoding is n and then, unless it comes from
-// append_ids, for every token id, type id, begin, end, word id, sequence id, special token; for append_ids only the id.
+//   kind (0 encode, 1 encode pair, 2 windows, 3 windows of pair, 4 append_ids, 5 decode) | max_length | stride |
+//   strategy | side | add_special_tokens | unit | length, bytes of the text | if a pair: length, bytes of the second
+//   text
+// The text of decode is ids, and add_special_tokens says whether to keep special ones. Its answer is 1, a length and
+// the bytes of the text, one in each integer. Any other answer is the number of encodings, or -1 and the error code.
+// Each encoding is n and then, unless it comes from append_ids, for every token id, type id, begin, end, word id,
+// sequence id, special token; for append_ids only the id.
 
 #include <cstddef>
 #include <cstdint>
@@ -83,7 +86,7 @@ private:
   std::string bytes_;
 };
 
-enum class Kind : std::uint32_t { encode, encode_pair, windows, windows_of_pair, append_ids };
+enum class Kind : std::uint32_t { encode, encode_pair, windows, windows_of_pair, append_ids, decode };
 
 void answer(const distilbert::Tokenizer& tokenizer, Requests& requests, Answers& answers) {
   const auto kind = static_cast<Kind>(requests.integer());
@@ -105,6 +108,14 @@ void answer(const distilbert::Tokenizer& tokenizer, Requests& requests, Answers&
       answers.integer(ids.size());
       for (const std::int32_t id : ids)
         answers.signed_integer(id);
+    } else if (kind == Kind::decode) {
+      std::vector<std::int32_t> ids(text.size() / sizeof(std::int32_t));
+      std::memcpy(ids.data(), text.data(), ids.size() * sizeof(std::int32_t));
+      const std::string decoded = tokenizer.decode(ids, !options.add_special_tokens);
+      answers.integer(1);
+      answers.integer(decoded.size());
+      for (const char byte : decoded)
+        answers.integer(static_cast<unsigned char>(byte));
     } else if (kind == Kind::windows || kind == Kind::windows_of_pair) {
       const auto encodings =
           pair ? tokenizer.encode_windows(text, second, options) : tokenizer.encode_windows(text, options);

@@ -216,6 +216,8 @@ TEST_CASE("broken JSON and wrong types") {
   CHECK(refused_json({{"\"lowercase\": true", "\"lowercase\": 1"}})
             .mentions("normalizer.lowercase must be true or false"));
   CHECK(refused_json({{"_word\": 100", "_word\": 10001"}}).mentions("at most 10000"));
+  const std::string long_prefix = "_prefix\": \"" + std::string(101, '#');
+  CHECK(refused_json({{"_prefix\": \"##", long_prefix.c_str()}}).mentions("at most 100 expected"));
   CHECK(refused_json({{"\"id\": 8", "\"id\": 9"}}).mentions("\"<new>\""));
   CHECK(refused({{"vocab.txt", vocabulary}, {"tokenizer_config.json", "{\"do_lower_case\": \"yes\"}"}})
             .mentions("do_lower_case must be true or false"));

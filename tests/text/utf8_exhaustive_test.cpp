@@ -50,7 +50,7 @@ void check_all(std::size_t size, unsigned first_low, unsigned first_high) {
     for (unsigned first = first_low; first <= first_high; ++first) {
       bytes[0] = static_cast<char>(first);
       const std::string_view text(bytes, size);
-      wrong += is_valid(text) != (distilbert::detail::find_invalid_utf8(text) == std::string_view::npos);
+      wrong += is_valid(text) != (distilbert::find_invalid_utf8(text) == std::string_view::npos);
     }
   }
   CHECK(wrong == 0);

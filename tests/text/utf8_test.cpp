@@ -7,6 +7,7 @@
 
 #include <distilbert/text/utf8.hpp>
 
+using namespace distilbert;
 using namespace distilbert::detail;
 
 TEST_CASE("every scalar value survives encoding and decoding") {

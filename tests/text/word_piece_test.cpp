@@ -1,22 +1,24 @@
 #include <doctest/doctest.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include <distilbert/text/vocabulary.hpp>
 #include <distilbert/text/word_piece.hpp>
 
 #include "support.hpp"
 
 using distilbert::Vocabulary;
 using distilbert::detail::append_word_pieces;
-using distilbert::detail::ByteTrie;
 using distilbert::detail::Piece;
 
 namespace {
 
 std::vector<std::vector<std::size_t>> pieces_of(std::string_view word, const Vocabulary& vocabulary) {
   std::vector<Piece> pieces{{7, 0, 0}}; // what is there stays there
-  append_word_pieces(vocabulary.trie(), vocabulary.trie().descend(ByteTrie::root, "##"), 1, word, pieces);
+  std::string scratch;
+  append_word_pieces(vocabulary.table(), "##", 1, word, scratch, pieces);
   REQUIRE(pieces.at(0).id == 7);
   std::vector<std::vector<std::size_t>> result;
   for (std::size_t i = 1; i < pieces.size(); ++i)
@@ -47,4 +49,35 @@ TEST_CASE("without tokens that continue a word, only whole words are known") {
   const auto vocabulary = Vocabulary::from_lines("un\n[UNK]\n");
   CHECK(pieces_of("un", vocabulary) == Pieces{{0, 0, 2}});
   CHECK(pieces_of("unun", vocabulary) == Pieces{{1, 0, 4}});
+}
+
+TEST_CASE("any prefix continues words: none at all, one of letters, one longer than the word") {
+  std::string scratch;
+  const auto ids = [&](const Vocabulary& vocabulary, std::string_view prefix, std::string_view word) {
+    std::vector<Piece> pieces;
+    append_word_pieces(vocabulary.table(), prefix, 0, word, scratch, pieces);
+    std::vector<int> result;
+    for (const Piece& piece : pieces)
+      result.push_back(piece.id);
+    return result;
+  };
+  const auto bare = Vocabulary::from_lines("[UNK]\nun\nable\n");
+  CHECK(ids(bare, "", "unable") == std::vector{1, 2});
+  const auto letters = Vocabulary::from_lines("[UNK]\nun\nxable\nx\n");
+  CHECK(ids(letters, "x", "unable") == std::vector{1, 2});
+  CHECK(ids(letters, "x", "xable") == std::vector{2}); // also a word as it stands
+  CHECK(ids(letters, "x", "unx") == std::vector{0});   // the prefix alone continues nothing
+  const auto far = Vocabulary::from_lines("[UNK]\nun\n0123456789abcdefghij!able\n");
+  CHECK(ids(far, "0123456789abcdefghij!", "unable") == std::vector{1, 2});
+}
+
+TEST_CASE("tokens longer than a slot of the table") {
+  const auto vocabulary = Vocabulary::from_lines("abcdefghijklmnopq\n[UNK]\nabcdefghijklmnop\n##abcdefghijklmnopqr\n"
+                                                 "##abcdefghijklmno\n##p\n##q\n");
+  CHECK(pieces_of("abcdefghijklmnopq", vocabulary) == Pieces{{0, 0, 17}});
+  CHECK(pieces_of("abcdefghijklmnopqq", vocabulary) == Pieces{{0, 0, 17}, {6, 17, 18}});
+  CHECK(pieces_of("abcdefghijklmnopp", vocabulary) == Pieces{{2, 0, 16}, {5, 16, 17}});
+  CHECK(pieces_of("abcdefghijklmnopabcdefghijklmnopqr", vocabulary) == Pieces{{2, 0, 16}, {3, 16, 34}});
+  CHECK(pieces_of("abcdefghijklmnopabcdefghijklmnopq", vocabulary) ==
+        Pieces{{2, 0, 16}, {4, 16, 31}, {5, 31, 32}, {6, 32, 33}});
 }

@@ -86,7 +86,11 @@ DISTILBERT_INLINE I load_pairs(const void* p) {
   const auto* halves = static_cast<const __m256i*>(p);
   return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
 }
-DISTILBERT_INLINE I broadcast_pair(const void* p) { return broadcast_integer(_mm_cvtsi128_si32(_mm_loadu_si32(p))); }
+DISTILBERT_INLINE I broadcast_pair(const void* p) {
+  std::int32_t pair; // not _mm_loadu_si32, which g++ has from 11.3 on (GCC bug 99754)
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return broadcast_integer(pair);
+}
 DISTILBERT_INLINE F even(I pairs) { return as_floats(shift_left(pairs, 16)); }
 DISTILBERT_INLINE F odd(I pairs) { return as_floats(pairs & broadcast_integer(-65536)); }
 DISTILBERT_INLINE F load_bf16(const std::uint16_t* p) {
@@ -138,9 +142,9 @@ DISTILBERT_INLINE void transpose_8x8(const float* x, std::size_t stride, float* 
 }
 DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
   transpose_8x8(x, stride, y);
-  transpose_8x8(x + 8, stride, y + 8 * 16);
+  transpose_8x8(x + 8, stride, y + 8 * lanes);
   transpose_8x8(x + 8 * stride, stride, y + 8);
-  transpose_8x8(x + 8 * stride + 8, stride, y + 8 * 16 + 8);
+  transpose_8x8(x + 8 * stride + 8, stride, y + 8 * lanes + 8);
 }
 
 #include "lanes/functions.inc"

@@ -57,7 +57,11 @@ DISTILBERT_INLINE float fold_max(F x) { return _mm512_reduce_max_ps(x.v); }
 
 DISTILBERT_INLINE F as_floats(I bits) { return {_mm512_castsi512_ps(bits.v)}; }
 DISTILBERT_INLINE I load_pairs(const void* p) { return {_mm512_loadu_si512(p)}; }
-DISTILBERT_INLINE I broadcast_pair(const void* p) { return {_mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)))}; }
+DISTILBERT_INLINE I broadcast_pair(const void* p) {
+  std::int32_t pair; // not _mm_loadu_si32, which g++ has from 11.3 on (GCC bug 99754)
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return {_mm512_set1_epi32(pair)};
+}
 DISTILBERT_INLINE F even(I pairs) { return as_floats({_mm512_slli_epi32(pairs.v, 16)}); }
 DISTILBERT_INLINE F odd(I pairs) { return as_floats({_mm512_and_si512(pairs.v, _mm512_set1_epi32(-65536))}); }
 DISTILBERT_INLINE F load_bf16(const std::uint16_t* p) {

@@ -28,7 +28,9 @@ DISTILBERT_INLINE I start(I sums) { return {_mm512_sub_epi32(_mm512_setzero_si51
 
 /// sum += four unsigned bytes of x times four signed bytes of w, in each lane. In assembler, because g++ 12 copies and
 /// spills the sums around its intrinsic (GCC bug 94663): half of the speed.
-DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) { asm("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(x.v), "v"(w.v)); }
+DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) {
+  asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(sum.v) : "v"(x.v), "v"(w.v));
+}
 
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,

@@ -9,6 +9,7 @@
 //  - Order: an output element of a product is summed over k in rising order, one accumulator, fused multiply-add where
 //    the level has it; sums and maxima along a row run in 16 lanes (lane i takes columns i, i + 16, ...), which fold as
 //    lane i += lane i + 8, then + 4, + 2, + 1. Neither tile, batch nor thread changes a bit of a result.
+//    One level is apart: avx512_bf16 adds the two products of a pair of bf16 with roundings of its own.
 //  - NaN and infinity in an input row reach the output row; they are never turned into plausible numbers.
 
 #include <cstddef>
@@ -30,7 +31,7 @@ enum class Epilogue { none, gelu, relu, tanh };
 template <class X> struct LinearCall {
   const X* x;           // [rows][x_stride], of which weights.in columns are read
   std::size_t x_stride; // in activations
-  std::size_t rows;
+  std::size_t rows;     // may be 0
   const float* x_scale; // [rows] for int8, else unused
   PackedLinear weights;
   std::size_t first_panel, last_panel;
@@ -88,8 +89,9 @@ struct Kernels {
   /// y = x rounded to bf16, to nearest even; count is a multiple of 16
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
   /// One row to symmetric int8: scale = max|x| / 127, y = x / scale rounded to nearest even. Returns the scale: 0 for a
-  /// row of zeros, NaN for a row that is not finite (y is then all zero). count is a multiple of 16. The integers are
-  /// written in the form that linear_int8 of this level multiplies, quantized_bytes (1 or 2) each.
+  /// row whose largest value is below 1e-30, NaN for a row that is not finite (y is then all zero). count is a multiple
+  /// of 16. The integers are written in the form that linear_int8 of this level multiplies, quantized_bytes (1 or 2)
+  /// each.
   float (*quantize)(const float* x, std::size_t count, std::byte* y);
   std::size_t quantized_bytes;
   void (*attention)(const AttentionCall&);

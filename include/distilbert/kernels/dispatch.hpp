@@ -109,8 +109,9 @@ inline const Kernels& active_kernels() {
 /// Name of the level in use: "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; on Arm "neon", "neon_dotprod"
 inline std::string_view isa() { return active_kernels().isa; }
 
-/// Forces a level for all calls that begin after this one returns; batches in flight end on the level they began with.
-/// Throws ErrorCode::unsupported_isa, and changes nothing, if the level is unknown or this CPU lacks it.
+/// Forces a level for all calls that begin after this one returns; batches in flight end their forward pass on the
+/// level they began with. Throws ErrorCode::unsupported_isa, and changes nothing, if the level is unknown or this CPU
+/// lacks it.
 inline void set_isa(std::string_view isa) {
   detail::chosen_level().store(&detail::find_level(isa), std::memory_order_release);
 }

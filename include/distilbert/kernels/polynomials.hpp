@@ -1,5 +1,5 @@
 #pragma once
-// The coefficients of exp and erf, highest power first: one polynomial each for all levels.
+// Numbers that all levels share: the coefficients of exp and erf, highest power first, and a mask.
 
 namespace distilbert::kernels {
 
@@ -7,12 +7,15 @@ namespace distilbert::kernels {
 inline constexpr float exp_coefficients[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                                              4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
 
-/// erf(x) / x in t = 2 x^2 / 3.8^2 - 1, fitted by Lawson's algorithm on |x| <= 3.8, beyond which erf is +-1 in single
-/// precision; to 2e-7. No division: a rational form of like accuracy costs more on every level.
+/// erf(x) / x in t = 2 x^2 / 3.8^2 - 1, fitted by Lawson's algorithm on |x| <= 3.8, at whose
+/// ends it is exactly +-1; to 2e-7. No division: a rational form of like accuracy costs more on every level.
 inline constexpr float erf_coefficients[] = {1.0311199584975839e-3f,  -2.703768666833639e-3f,  2.3413412272930145e-3f,
                                              -3.2770747784525156e-3f, 9.978142566978931e-3f,   -1.8357081338763237e-2f,
                                              2.6677792891860008e-2f,  -3.892766684293747e-2f,  5.506057292222977e-2f,
                                              -7.251838594675064e-2f,  9.083222597837448e-2f,   -1.1118528246879578e-1f,
                                              1.3773953914642334e-1f,  -1.8564121425151825e-1f, 3.721076250076294e-1f};
+
+/// A group of sixteen of which only the first n lanes count: multiply by the sixteen floats from first_lanes + 16 - n.
+inline constexpr float first_lanes[31] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
 } // namespace distilbert::kernels

@@ -13,6 +13,7 @@ namespace distilbert::kernels {
 inline namespace DISTILBERT_BASELINE {
 
 inline float to_float(float x) { return x; }
+inline float to_float(std::int8_t x) { return static_cast<float>(x); }
 inline float to_float(std::byte int8) { return static_cast<float>(static_cast<std::int8_t>(int8)); }
 inline float to_float(std::uint16_t bf16) { return bf16_to_float(bf16); }
 
@@ -67,7 +68,7 @@ inline void widen(const std::uint16_t* panel, std::size_t first, std::size_t dep
 inline void widen(const std::int8_t* panel, std::size_t first, std::size_t depth, float* w) {
   for (std::size_t k = first; k < first + depth; ++k)
     for (std::size_t c = 0; c < lanes; ++c)
-      *w++ = static_cast<float>(panel[(k / 4 * lanes + c) * 4 + k % 4]);
+      *w++ = to_float(panel[(k / 4 * lanes + c) * 4 + k % 4]);
 }
 
 inline void linear_fp32(const LinearCall<float>& call) {
@@ -150,15 +151,16 @@ inline float quantize(const float* x, std::size_t count, std::byte* y) {
 }
 
 inline void softmax(float* x, std::size_t count) {
-  constexpr float nothing = -1e30f; // exp of it is 0; infinity would become NaN
-  std::fill(x + count, x + padded(count), nothing);
-  F largest = F::Constant(nothing);
-  for (std::size_t i = 0; i < count; i += lanes)
+  std::fill(x + count, x + padded(count), x[0]);
+  F largest = lanes_at(x);
+  for (std::size_t i = lanes; i < count; i += lanes)
     largest = largest.max(lanes_at(x + i));
   const float bound = fold_max(largest);
   F sum = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
-    const F e = lane_exp(lanes_at(x + i) - bound);
+    F e = lane_exp(lanes_at(x + i) - bound);
+    if (i + lanes >= count)
+      e *= lanes_at(first_lanes + padded(count) - count);
     lanes_at(x + i) = e;
     sum += e;
   }
@@ -200,9 +202,7 @@ inline void attention(const AttentionCall& call) {
 inline void layer_norm(const LayerNormCall& call) {
   const std::size_t columns = padded(call.norm.dim);
   const float dim = static_cast<float>(call.norm.dim);
-  F last_lanes = F::Ones(); // 1 in the logical columns of the last group, 0 in its padding
-  for (std::size_t c = call.norm.dim; c < columns; ++c)
-    last_lanes[static_cast<Eigen::Index>(c % lanes)] = 0.0f;
+  const F last_lanes = lanes_at(first_lanes + columns - call.norm.dim);
   for (std::size_t r = 0; r < call.rows; ++r) {
     const float* x = call.x + r * call.stride;
     float* y = call.y + r * call.stride;

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "../kernels/tiling.hpp"
 #include "../weights/packed_model.hpp"
 #include "workspace.hpp"
 
@@ -63,7 +64,7 @@ private:
   void multiply(void (*linear)(const LinearCall<X>&), const X* x, const float* x_scale, std::size_t rows, Rows& y,
                 Channels channels, Workspace& workspace, Epilogue epilogue) const {
     const std::size_t first_panel = channels.first / lanes, panels = channels.last / lanes - first_panel;
-    workspace.share(panels, 4, [&](std::size_t, std::size_t first, std::size_t last) {
+    workspace.share(panels, kernels::panels_together, [&](std::size_t, std::size_t first, std::size_t last) {
       linear({x, weights_.in, rows, x_scale, weights_, first_panel + first, first_panel + last, epilogue, y.data(),
               weights_.out});
     });

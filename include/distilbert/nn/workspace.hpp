@@ -25,8 +25,8 @@ public:
         head_dim_(padded(config.head_dim())) {}
 
   /// Makes room for a batch of that many tokens whose longest text has `longest`, and takes the kernels in use, and the
-  /// pool if there is one, for the call that begins. Allocates only when a larger batch than ever before comes; what
-  /// the buffers held is then lost. Throws ErrorCode::out_of_memory.
+  /// pool if there is one, for the call that begins. Allocates only when a larger batch, or a pool of more
+  /// threads, than ever before comes; what the buffers held is then lost. Throws ErrorCode::out_of_memory.
   void begin(std::size_t tokens, std::size_t longest, ThreadPool* pool = nullptr) {
     kernels_ = &active_kernels();
     pool_ = pool;

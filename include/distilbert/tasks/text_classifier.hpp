@@ -83,12 +83,12 @@ public:
   std::vector<float> logits(const std::vector<std::vector<std::int32_t>>& texts) const {
     std::vector<float> all(texts.size() * labels());
     const auto tokens_of = [&](std::size_t i) { return texts[i].size(); };
-    run_batches(texts.size(), tokens_of, [&](std::size_t first, std::size_t last) {
+    run_batches(texts.size(), tokens_of, [&](std::size_t first, std::size_t last, ThreadPool* pool) {
       Batch batch;
       batch.first_text = first;
       for (std::size_t i = first; i < last; ++i)
         batch.add(texts[i].data(), texts[i].size());
-      forward(batch, all.data() + first * labels());
+      forward(batch, all.data() + first * labels(), pool);
     });
     return all;
   }
@@ -139,7 +139,7 @@ private:
   template <class Body> void for_each_batch(const std::vector<std::string_view>& texts, const Body& body) const {
     // English has four to five bytes a token; a wrong guess costs a little speed, nothing else
     const auto guess = [&](std::size_t i) { return std::min(texts[i].size() / 4 + 2, max_length()); };
-    run_batches(texts.size(), guess, [&](std::size_t first, std::size_t last) {
+    run_batches(texts.size(), guess, [&](std::size_t first, std::size_t last, ThreadPool* pool) {
       Batch batch;
       batch.first_text = first;
       std::vector<bool> truncated;
@@ -147,17 +147,20 @@ private:
         try {
           truncated.push_back(tokenizer().append_ids(texts[i], max_length(), batch.ids).truncated);
         } catch (const Error& e) {
+          if (texts.size() == 1) // a text alone needs no number
+            throw;
           rethrow_within("text " + std::to_string(i), e);
         }
         batch.end_text();
       }
       std::vector<float> logits(batch.texts() * labels());
-      forward(batch, logits.data());
+      forward(batch, logits.data(), pool);
       body(first, batch, truncated, logits.data());
     });
   }
 
-  /// Splits [0, count) into runs of about batch_tokens and shares them out: body(first, last)
+  /// Splits [0, count) into runs of about batch_tokens: body(first, last, the pool that it may use). The threads take a
+  /// run each; where there are fewer runs than threads, they share each run.
   template <class Tokens, class Body>
   void run_batches(std::size_t count, const Tokens& tokens_of, const Body& body) const {
     std::vector<std::size_t> bounds{0};
@@ -172,16 +175,16 @@ private:
     if (count > 0)
       bounds.push_back(count);
     const std::size_t batches = bounds.size() - 1;
-    if (batches < state_->pool.threads()) // too few to go round: the layers share each out among the threads
+    if (batches < state_->pool.threads())
       for (std::size_t i = 0; i < batches; ++i)
-        body(bounds[i], bounds[i + 1]);
+        body(bounds[i], bounds[i + 1], &state_->pool);
     else
-      state_->pool.parallel_for(batches, [&](std::size_t i) { body(bounds[i], bounds[i + 1]); });
+      state_->pool.parallel_for(batches, [&](std::size_t i) { body(bounds[i], bounds[i + 1], nullptr); });
   }
 
-  void forward(const Batch& batch, float* logits) const {
+  void forward(const Batch& batch, float* logits, ThreadPool* pool) const {
     const auto workspace = state_->workspaces.borrow();
-    state_->model.forward(batch, *workspace, logits, &state_->pool);
+    state_->model.forward(batch, *workspace, logits, pool);
     check_finite(logits, batch.first_text, batch.texts());
   }
 

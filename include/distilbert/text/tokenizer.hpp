@@ -15,9 +15,10 @@
 
 #include "../error.hpp"
 #include "added_tokens.hpp"
+#include "collectors.hpp"
 #include "decoder.hpp"
 #include "encoding.hpp"
-#include "pre_tokenizer.hpp"
+#include "normalizer.hpp"
 #include "tokenizer_config.hpp"
 #include "tokenizer_files.hpp"
 #include "vocabulary.hpp"
@@ -59,9 +60,9 @@ public:
   Tokenizer(Vocabulary vocabulary, TokenizerConfig config, const TokenizerOptions& options = {})
       : vocabulary_(std::move(vocabulary)), config_(std::move(config)), options_(options),
         added_tokens_(config_.added_tokens, config_.normalizer, options.encode_special_tokens),
-        continuing_(vocabulary_.trie().descend(detail::ByteTrie::root, config_.word_piece.continuing_subword_prefix)),
         unk_id_(vocabulary_.require(config_.word_piece.unk_token)), cls_id_(require(config_.cls_token)),
-        sep_id_(require(config_.sep_token)), pad_id_(require(config_.pad_token)), mask_id_(id(config_.mask_token)) {}
+        sep_id_(require(config_.sep_token)), pad_id_(require(config_.pad_token)), mask_id_(id(config_.mask_token)),
+        ascii_(config_.normalizer, word_model()) {}
 
   /// Encodes one text. Errors also: ErrorCode::invalid_truncation if max_length is too small for the special tokens.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const {
@@ -137,7 +138,7 @@ public:
     const std::size_t before = ids.size();
     check(text);
     ids.push_back(cls_id_);
-    IdCollector collector(*this, room, ids);
+    detail::IdCollector collector(word_model(), ascii_, text, room, ids);
     run(text, collector);
     const bool truncated = ids.size() - before - 1 > room;
     if (truncated)
@@ -201,119 +202,30 @@ public:
   const TokenizerConfig& config() const { return config_; }
 
 private:
-  /// Turns words into ids; ends the run as soon as it holds more than `limit`.
-  class IdCollector {
-  public:
-    static constexpr bool needs_origin = false;
-
-    IdCollector(const Tokenizer& tokenizer, std::size_t limit, std::vector<std::int32_t>& ids)
-        : tokenizer_(tokenizer), limit_(limit), before_(ids.size()), ids_(ids) {}
-
-    bool operator()(const detail::Word& word) {
-      pieces_.clear();
-      tokenizer_.append_pieces(word, pieces_);
-      for (const detail::Piece& piece : pieces_)
-        ids_.push_back(piece.id);
-      return ids_.size() - before_ <= limit_;
-    }
-
-    bool add(std::int32_t id, Span) {
-      ids_.push_back(id);
-      return ids_.size() - before_ <= limit_;
-    }
-
-  private:
-    const Tokenizer& tokenizer_;
-    const std::size_t limit_;
-    const std::size_t before_;
-    std::vector<std::int32_t>& ids_;
-    std::vector<detail::Piece> pieces_;
-  };
-
-  /// Turns words into ids, offsets and word ids; ends the run as soon as it holds more than `limit`.
-  class TokenCollector {
-  public:
-    static constexpr bool needs_origin = true;
-
-    TokenCollector(const Tokenizer& tokenizer, std::size_t limit, detail::TokenSequence& tokens)
-        : tokenizer_(tokenizer), limit_(limit), tokens_(tokens) {}
-
-    bool operator()(const detail::Word& word) {
-      pieces_.clear();
-      tokenizer_.append_pieces(word, pieces_);
-      for (const detail::Piece& piece : pieces_) {
-        const bool whole = piece.begin == 0 && piece.end == word.text.size();
-        push(piece.id,
-             whole ? word.origin : Span{word.alignment[piece.begin].begin, word.alignment[piece.end - 1].end});
-      }
-      ++word_;
-      return tokens_.ids.size() <= limit_;
-    }
-
-    bool add(std::int32_t id, Span origin) {
-      push(id, origin);
-      ++word_;
-      return tokens_.ids.size() <= limit_;
-    }
-
-  private:
-    void push(std::int32_t id, Span origin) {
-      tokens_.ids.push_back(id);
-      tokens_.offsets.push_back(origin);
-      tokens_.word_ids.push_back(word_);
-    }
-
-    const Tokenizer& tokenizer_;
-    const std::size_t limit_;
-    detail::TokenSequence& tokens_;
-    std::int32_t word_ = 0;
-    std::vector<detail::Piece> pieces_;
-  };
-
   /// Feeds collector with all tokens of text, until it has had enough.
   template <class Collector> void run(std::string_view text, Collector& collector) const {
-    detail::WordSplitter<Collector> splitter(config_.word_piece.max_input_chars_per_word, collector);
     added_tokens_.raw().split(text, [&](const AddedToken* token, Span range) {
       if (token != nullptr)
         return collector.add(token->id, range);
-      if (added_tokens_.normalized().empty()) {
-        detail::Normalizer<detail::WordSplitter<Collector>> normalizer(config_.normalizer, splitter);
-        return normalizer.run(text, range) && splitter.end_word();
-      }
+      if (added_tokens_.normalized().empty())
+        return collector.add_words(range);
       detail::NormalizedText normalized;
       detail::Normalizer<detail::NormalizedText>(config_.normalizer, normalized).run(text, range);
-      return run_normalized(normalized, splitter, collector);
+      return added_tokens_.normalized().split(normalized.text, [&](const AddedToken* found, Span part) {
+        if (found == nullptr)
+          return collector.add_words(normalized, part);
+        return collector.add(found->id,
+                             {normalized.alignment[part.begin].begin, normalized.alignment[part.end - 1].end});
+      });
     });
   }
 
-  template <class Collector>
-  bool run_normalized(const detail::NormalizedText& normalized, detail::WordSplitter<Collector>& splitter,
-                      Collector& collector) const {
-    return added_tokens_.normalized().split(normalized.text, [&](const AddedToken* token, Span range) {
-      if (token != nullptr)
-        return collector.add(token->id,
-                             {normalized.alignment[range.begin].begin, normalized.alignment[range.end - 1].end});
-      for (std::size_t position = range.begin; position < range.end;) {
-        const detail::DecodedCodePoint decoded = detail::decode_utf8(normalized.text, position);
-        if (!splitter(decoded.code_point, detail::kind_of(decoded.code_point), normalized.alignment[position]))
-          return false;
-        position += decoded.length;
-      }
-      return splitter.end_word();
-    });
-  }
-
-  void append_pieces(const detail::Word& word, std::vector<detail::Piece>& pieces) const {
-    if (word.too_long)
-      pieces.push_back({unk_id_, 0, word.text.size()});
-    else
-      detail::append_word_pieces(vocabulary_.trie(), continuing_, unk_id_, word.text, pieces);
-  }
+  detail::WordModel word_model() const { return {vocabulary_.table(), config_, unk_id_}; }
 
   detail::TokenSequence tokenize(std::string_view text, const EncodeOptions& options, std::size_t limit) const {
     check(text);
     detail::TokenSequence tokens;
-    TokenCollector collector(*this, limit, tokens);
+    detail::TokenCollector collector(word_model(), text, limit, tokens);
     run(text, collector);
     detail::convert_spans(text, options.offset_unit, tokens.offsets);
     return tokens;
@@ -324,7 +236,7 @@ private:
       throw Error(ErrorCode::invalid_argument, "a text of " + std::to_string(text.size()) + " bytes, at most " +
                                                    std::to_string(max_text_bytes) + " are possible");
     if (options_.invalid_utf8 == InvalidUtf8::refuse) {
-      const std::size_t invalid = detail::find_invalid_utf8(text);
+      const std::size_t invalid = find_invalid_utf8(text);
       if (invalid != std::string_view::npos)
         throw Error(ErrorCode::invalid_utf8, "ill-formed at byte " + std::to_string(invalid));
     }
@@ -367,9 +279,9 @@ private:
   TokenizerConfig config_;
   TokenizerOptions options_;
   AddedTokens added_tokens_;
-  detail::ByteTrie::Node continuing_; // where tokens that continue a word begin
   std::int32_t unk_id_, cls_id_, sep_id_, pad_id_;
   std::optional<std::int32_t> mask_id_;
+  detail::AsciiTable ascii_;
 };
 
 } // namespace distilbert

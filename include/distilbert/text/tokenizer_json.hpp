@@ -19,6 +19,9 @@ namespace distilbert::detail {
 /// Longest word that a file may ask for (BERT's is 100); it bounds the work for a word.
 inline constexpr std::uint64_t max_word_characters = 10000;
 
+/// Longest prefix of tokens that continue a word ("##" is two bytes): it is copied for each of them.
+inline constexpr std::size_t max_prefix_bytes = 100;
+
 /// tokenizer.json, the one file that Hugging Face tokenizers need.
 class TokenizerJsonReader {
 public:
@@ -56,6 +59,10 @@ private:
     config.unk_token = model.string("unk_token").value_or(config.unk_token);
     config.continuing_subword_prefix =
         model.string("continuing_subword_prefix").value_or(config.continuing_subword_prefix);
+    if (config.continuing_subword_prefix.size() > max_prefix_bytes)
+      throw_invalid_tokenizer_file("model.continuing_subword_prefix has " +
+                                   std::to_string(config.continuing_subword_prefix.size()) + " bytes, at most " +
+                                   std::to_string(max_prefix_bytes) + " expected");
     const auto longest = model.number("max_input_chars_per_word").value_or(config.max_input_chars_per_word);
     if (longest > max_word_characters)
       throw_invalid_tokenizer_file("model.max_input_chars_per_word is " + std::to_string(longest) + ", at most " +

@@ -27,7 +27,7 @@ const Mapping<longest>& find_mapping(const Mapping<longest> (&table)[count], cha
 
 /// text without the white space at its end.
 inline std::string_view trim_end(std::string_view text) {
-  while (!text.empty()) {
+  while (!text.empty() && (text.back() <= ' ' || text.back() > '~')) { // printable ASCII is none
     const DecodedCodePoint last = decode_utf8_before(text, text.size());
     if (!last.valid || !has(kind_of(last.code_point), flag::white_space))
       break;

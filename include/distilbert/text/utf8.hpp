@@ -8,8 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace distilbert::detail {
+namespace distilbert {
 
+/// What ill-formed UTF-8 reads as.
 inline constexpr char32_t replacement_character = 0xFFFD;
 
 /// One step of decoding. If the bytes are ill-formed, code_point is U+FFFD and length covers the maximal subpart, so
@@ -19,6 +20,8 @@ struct DecodedCodePoint {
   std::uint32_t length; // bytes, at least 1
   bool valid;
 };
+
+namespace detail {
 
 /// decode_utf8 for a lead byte above 0x7F.
 inline DecodedCodePoint decode_multibyte(std::string_view text, std::size_t position) {
@@ -56,10 +59,13 @@ inline DecodedCodePoint decode_multibyte(std::string_view text, std::size_t posi
   return {code_point, trail + 1, true};
 }
 
-/// Decodes what text holds at position; position must be smaller than text.size().
+} // namespace detail
+
+/// Decodes what text holds at position; position must be smaller than text.size(). Advancing by the length of each
+/// result reads all of any text: ill-formed parts come out as U+FFFD.
 inline DecodedCodePoint decode_utf8(std::string_view text, std::size_t position) {
   const auto lead = static_cast<unsigned char>(text[position]);
-  return lead < 0x80 ? DecodedCodePoint{lead, 1, true} : decode_multibyte(text, position);
+  return lead < 0x80 ? DecodedCodePoint{lead, 1, true} : detail::decode_multibyte(text, position);
 }
 
 /// Start of the first ill-formed part, or std::string_view::npos if text is valid UTF-8.
@@ -110,4 +116,4 @@ inline DecodedCodePoint decode_utf8_before(std::string_view text, std::size_t en
   return {replacement_character, 1, false};
 }
 
-} // namespace distilbert::detail
+} // namespace distilbert

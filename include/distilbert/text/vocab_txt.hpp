@@ -28,7 +28,7 @@ inline constexpr std::uint64_t max_tokenizer_config_bytes = std::uint64_t{1} << 
 
 inline Vocabulary read_vocab_txt(const std::filesystem::path& path, const MappedFile& file) {
   try {
-    return Vocabulary::from_lines(std::string(file.text()));
+    return Vocabulary::from_lines(SharedText{file.owner(), file.text()});
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }

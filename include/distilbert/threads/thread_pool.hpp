@@ -22,7 +22,8 @@
 namespace distilbert {
 
 /// Thread-safe. A loop that comes while another runs is run by its caller alone, which is right when callers are many;
-/// so is every loop in a process that was forked after the pool had started its threads, which fork does not copy.
+/// so is every loop that begins in a process forked after the pool had started its threads, which fork does not copy.
+/// (A body must not fork and go on with its loop in the child.)
 class ThreadPool {
 public:
   /// `threads` counts the caller; the others are started by the first loop that needs them.
@@ -31,18 +32,16 @@ public:
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   ~ThreadPool() {
-    if (forked()) {
-      for (std::thread& worker : workers_)
-        worker.detach();
-      (void)signals_.release(); // to destroy a condition variable is to wait for its waiters, which are not here
+    if (forked()) { // threads and waiters are not here: to touch what stands for them would crash, or hit new ones
+      (void)shared_.release();
       return;
     }
     {
-      const std::lock_guard<std::mutex> lock(signals_->mutex);
+      const std::lock_guard<std::mutex> lock(shared_->mutex);
       stop_ = true;
     }
-    signals_->wake.notify_all();
-    for (std::thread& worker : workers_)
+    shared_->wake.notify_all();
+    for (std::thread& worker : shared_->workers)
       worker.join();
   }
 
@@ -95,7 +94,7 @@ private:
         return;
       pause();
     }
-    std::unique_lock<std::mutex> lock(signals_->mutex);
+    std::unique_lock<std::mutex> lock(shared_->mutex);
     ++asleep;
     signal.wait(lock, condition);
     --asleep;
@@ -104,7 +103,7 @@ private:
   void wake(std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
     if (asleep == 0)
       return;
-    const std::lock_guard<std::mutex> lock(signals_->mutex);
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
     signal.notify_all();
   }
 
@@ -115,12 +114,12 @@ private:
 
   void open_loop() {
     loop_ = (loop_ | (one_loop - 1)) + 1 + is_open;
-    wake(signals_->wake, workers_asleep_);
+    wake(shared_->wake, workers_asleep_);
   }
 
   void close_loop() {
     loop_ &= ~is_open;
-    wait_for([this] { return (loop_ & workers_inside) == 0; }, signals_->done, callers_asleep_);
+    wait_for([this] { return (loop_ & workers_inside) == 0; }, shared_->done, callers_asleep_);
   }
 
   /// Whether this worker may take part in a loop that it has not `seen` yet; it is then inside.
@@ -136,18 +135,18 @@ private:
 
   void leave_loop() {
     if (((--loop_) & (is_open | workers_inside)) == 0)
-      wake(signals_->done, callers_asleep_);
+      wake(shared_->done, callers_asleep_);
   }
 
   bool forked() const { return owner_ != 0 && owner_ != getpid(); }
 
   void start_workers() {
     owner_ = getpid();
-    while (workers_.size() + 1 < threads_) {
+    while (shared_->workers.size() + 1 < threads_) {
       try {
-        workers_.emplace_back([this] { serve(); });
+        shared_->workers.emplace_back([this] { serve(); });
       } catch (const std::system_error&) { // the system gives no more threads: go on with those there are
-        threads_ = workers_.size() + 1;
+        threads_ = shared_->workers.size() + 1;
       }
     }
   }
@@ -155,7 +154,7 @@ private:
   void serve() {
     for (std::uint64_t seen = 0;;) {
       bool inside = false;
-      wait_for([&] { return stop_ || (inside = enter_loop(seen)); }, signals_->wake, workers_asleep_);
+      wait_for([&] { return stop_ || (inside = enter_loop(seen)); }, shared_->wake, workers_asleep_);
       if (!inside)
         return;
       work();
@@ -168,7 +167,7 @@ private:
       try {
         body_(context_, i);
       } catch (...) {
-        const std::lock_guard<std::mutex> lock(signals_->mutex);
+        const std::lock_guard<std::mutex> lock(shared_->mutex);
         if (!error_ || i < error_at_) {
           error_ = std::current_exception();
           error_at_ = i;
@@ -179,15 +178,15 @@ private:
   }
 
   std::atomic<std::size_t> threads_;
-  std::vector<std::thread> workers_;
   std::atomic<pid_t> owner_{0};   // the process whose threads they are; 0: none started
   std::atomic<bool> busy_{false}; // a loop has the pool
 
-  struct Signals {
+  struct Shared {
     std::mutex mutex;
     std::condition_variable wake, done;
+    std::vector<std::thread> workers;
   };
-  std::unique_ptr<Signals> signals_ = std::make_unique<Signals>();
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
   std::atomic<std::uint64_t> loop_{0};
   std::atomic<std::size_t> workers_asleep_{0}, callers_asleep_{0};
   std::atomic<bool> stop_{false};

@@ -47,7 +47,7 @@ std::vector<std::string> lines_of(const std::string& bytes) {
   const TemporaryFile file(bytes);
   LineReader reader(file.path());
   CHECK(reader.bytes() == bytes.size());
-  const std::vector<std::string> lines = all_of(reader);
+  std::vector<std::string> lines = all_of(reader);
   CHECK(reader.bytes_taken() == bytes.size());
   return lines;
 }
@@ -97,7 +97,8 @@ TEST_CASE("a line beyond the limit is marked, and the next one is whole") {
 
 TEST_CASE("what cannot be read is named") {
   CHECK_THROWS_WITH_AS(LineReader("/nowhere/at/all"), doctest::Contains("/nowhere/at/all"), std::system_error);
-  CHECK_THROWS_WITH_AS(LineReader(std::filesystem::temp_directory_path().string()), doctest::Contains("directory"), std::system_error);
+  CHECK_THROWS_WITH_AS(LineReader(std::filesystem::temp_directory_path().string()), doctest::Contains("directory"),
+                       std::system_error);
 }
 
 TEST_CASE("a pipe's lines come as soon as they are there") {

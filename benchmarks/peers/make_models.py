@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Writes the models of the benchmark, the same weights in every engine's own form: make_models.py [--models NAME...]
+
+  base  DistilBERT-base with random weights (seed 0)
+  sst2  models/sst2 of this repository, whose int8 weights are read back into fp32 for the peers
+
+Each becomes a folder with huggingface/ (what the others are made from), onnxruntime-*.onnx, openvino-*.xml,
+ctranslate2-*/ and distilbert-*/. What is there already is kept, so that an interrupted run can go on.
+"""
+
+import argparse
+import filecmp
+import json
+import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+import numpy  # noqa: E402
+import onnx  # noqa: E402
+import onnxruntime.quantization  # noqa: E402
+import safetensors.torch  # noqa: E402
+import tokenizers  # noqa: E402
+import torch  # noqa: E402
+import tqdm  # noqa: E402
+import transformers  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "bench"
+SHIPPED = ROOT / "models" / "sst2"
+LANES = 16  # of the packed layout: include/distilbert/weights/packed_layout.hpp
+
+
+def write_tokenizer(folder):
+    """vocab.txt as it is, and the same tokenizer as a tokenizer.json."""
+    shutil.copy(SHIPPED / "vocab.txt", folder)
+    words = (SHIPPED / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    vocab = {word: number for number, word in enumerate(words)}
+    model = tokenizers.models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")],
+    )
+    tokenizer.decoder = tokenizers.decoders.WordPiece()
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "DistilBertTokenizer", "do_lower_case": True, "model_max_length": 512}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def unpack_linear(packed, rows, columns):
+    """(weight, bias) in fp32 of a packed linear layer of [rows, columns], neither of which may be padded inside."""
+    panels, panel_bytes = packed.shape
+    body = columns * LANES
+    if panel_bytes == 64 + 4 * body:
+        bias = packed[:, :64].view(numpy.float32)
+        weight = packed[:, 64:].view(numpy.float32).reshape(panels, columns, LANES).transpose(0, 2, 1)
+    elif panel_bytes == 192 + body:
+        bias = packed[:, :64].view(numpy.float32)
+        scale = packed[:, 64:128].view(numpy.float32)
+        groups = packed[:, 192:].view(numpy.int8).reshape(panels, columns // 4, LANES, 4)
+        weight = groups.transpose(0, 2, 1, 3).reshape(panels, LANES, columns) * scale[:, :, None]
+    else:
+        raise SystemExit(f"a panel of {panel_bytes} bytes is neither fp32 nor int8")
+    weight = weight.reshape(panels * LANES, columns)[:rows].astype(numpy.float32)
+    return weight, bias.reshape(-1)[:rows]
+
+
+def unpack(folder):
+    """The tensors of a converted int8 DistilBERT under Hugging Face's names, in fp32."""
+    config = json.loads((folder / "config.json").read_text())
+    dim, hidden, head_dim = config["dim"], config["hidden_dim"], config["dim"] // config["n_heads"]
+    if dim % LANES or hidden % LANES or head_dim % LANES or "pre_classifier_activation" in config:
+        raise SystemExit(f"{folder} is not a plain DistilBERT in whole lanes")
+    packed = {
+        name: tensor.numpy() for name, tensor in safetensors.torch.load_file(folder / "model.safetensors").items()
+    }
+    tensors = {}
+
+    def linear(name, weight, bias):
+        tensors[name + ".weight"] = numpy.ascontiguousarray(weight)
+        tensors[name + ".bias"] = numpy.ascontiguousarray(bias)
+
+    for name, size in (("word", config["vocab_size"]), ("position", config["max_position_embeddings"])):
+        table = f"embeddings.{name}_embeddings"
+        rows = packed[table + ".weight"].astype(numpy.float32) * packed[table + ".scale"][:, None]
+        tensors[f"distilbert.{table}.weight"] = rows[:size]
+    for name in (name for name in packed if name.rpartition(".")[0].endswith(("LayerNorm", "layer_norm"))):
+        tensors["distilbert." + name] = packed[name]
+    for layer in range(config["n_layers"]):
+        prefix = f"transformer.layer.{layer}."
+        weight, bias = unpack_linear(packed[prefix + "attention.qkv_lin.packed"], 3 * dim, dim)
+        for part, name in enumerate(("q_lin", "k_lin", "v_lin")):
+            factor = numpy.float32(math.sqrt(head_dim) if part == 0 else 1)  # the layout folds it into q_lin
+            rows = slice(part * dim, (part + 1) * dim)
+            linear(f"distilbert.{prefix}attention.{name}", weight[rows] * factor, bias[rows] * factor)
+        for name, rows, columns in (
+            ("attention.out_lin", dim, dim),
+            ("ffn.lin1", hidden, dim),
+            ("ffn.lin2", dim, hidden),
+        ):
+            linear(f"distilbert.{prefix}{name}", *unpack_linear(packed[f"{prefix}{name}.packed"], rows, columns))
+    for name, rows in (("pre_classifier", dim), ("classifier", len(config["id2label"]))):
+        linear(name, *unpack_linear(packed[name + ".packed"], rows, dim))
+    return {name: torch.from_numpy(numpy.array(tensor)) for name, tensor in tensors.items()}
+
+
+def write_hugging_face(name, folder):
+    if name == "base":
+        torch.manual_seed(0)
+        model = transformers.DistilBertForSequenceClassification(transformers.DistilBertConfig())
+    else:
+        config = transformers.DistilBertConfig.from_pretrained(SHIPPED)
+        model = transformers.DistilBertForSequenceClassification(config)
+        model.load_state_dict(unpack(SHIPPED))
+    model.save_pretrained(folder)
+    write_tokenizer(folder)
+
+
+def load(model, attention):
+    return transformers.DistilBertForSequenceClassification.from_pretrained(
+        model / "huggingface", attn_implementation=attention
+    ).eval()
+
+
+class Logits(torch.nn.Module):
+    """A graph from ids and mask to logits, and nothing else."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask):
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+
+def example():
+    return {"input_ids": torch.full((2, 16), 1000), "attention_mask": torch.ones(2, 16, dtype=torch.int64)}
+
+
+class OnnxGraph:
+    """An ONNX graph under construction: each operation is named after its one output."""
+
+    def __init__(self):
+        self.nodes, self.tensors = [], []
+
+    def tensor(self, name, values):
+        self.tensors.append(onnx.numpy_helper.from_array(numpy.array(values, order="C"), name))
+        return name
+
+    def operation(self, kind, output, *inputs, **attributes):
+        domain = "com.microsoft" if kind in ("Attention", "SkipLayerNormalization", "BiasGelu") else ""
+        self.nodes.append(onnx.helper.make_node(kind, inputs, [output], output, domain=domain, **attributes))
+        return output
+
+
+def write_onnxruntime_fp32(model, file):
+    """The graph in onnxruntime's own fused operations, as its transformers optimizer writes it for BERT. (Of what torch
+    2.15 exports, that optimizer fuses everything but the attention.)"""
+    config = json.loads((model / "huggingface" / "config.json").read_text())
+    loaded = safetensors.torch.load_file(model / "huggingface" / "model.safetensors")
+    weights = {name.removeprefix("distilbert."): tensor.numpy() for name, tensor in loaded.items()}
+    graph = OnnxGraph()
+    constant, operation = graph.tensor, graph.operation
+
+    def linear(name, x):
+        return operation("MatMul", f"{name}.product", x, constant(f"{name}.weight", weights[f"{name}.weight"].T))
+
+    def bias(name):
+        return constant(f"{name}.bias", weights[f"{name}.bias"])
+
+    def norm(name):
+        return constant(f"{name}.weight", weights[f"{name}.weight"]), bias(name)
+
+    zero, one = constant("zero", numpy.int64(0)), constant("one", numpy.int64(1))
+    tokens = operation("Gather", "tokens", operation("Shape", "shape", "input_ids"), one)
+    positions = operation("Range", "positions", zero, tokens, one)
+    word_table, position_table = (
+        constant(name, weights[f"embeddings.{name}_embeddings.weight"]) for name in ("word", "position")
+    )
+    words = operation("Gather", "words", word_table, "input_ids")
+    places = operation("Gather", "places", position_table, positions)
+    x = operation("Add", "embedded", words, places)
+    x = operation("LayerNormalization", "embeddings", x, *norm("embeddings.LayerNorm"), epsilon=1e-12)
+    mask = operation("Cast", "mask", "attention_mask", to=onnx.TensorProto.INT32)
+    for layer in range(config["n_layers"]):
+        prefix = f"transformer.layer.{layer}."
+        parts = [f"{prefix}attention.{part}_lin" for part in "qkv"]
+        joined = constant(prefix + "qkv.weight", numpy.concatenate([weights[f"{part}.weight"].T for part in parts], 1))
+        joined_bias = constant(prefix + "qkv.bias", numpy.concatenate([weights[f"{part}.bias"] for part in parts]))
+        context = operation(
+            "Attention", prefix + "context", x, joined, joined_bias, mask, num_heads=config["n_heads"]
+        )
+        name = prefix + "attention.out_lin"
+        x = operation(
+            "SkipLayerNormalization", prefix + "attended", x, linear(name, context),
+            *norm(prefix + "sa_layer_norm"), bias(name), epsilon=1e-12,
+        )  # fmt: skip
+        name = prefix + "ffn.lin1"
+        inner = operation("BiasGelu", prefix + "inner", linear(name, x), bias(name))
+        name = prefix + "ffn.lin2"
+        x = operation(
+            "SkipLayerNormalization", prefix + "output", x, linear(name, inner),
+            *norm(prefix + "output_layer_norm"), bias(name), epsilon=1e-12,
+        )  # fmt: skip
+    cls = operation("Gather", "cls", x, zero, axis=1)
+    pooling = operation("Add", "pooling", linear("pre_classifier", cls), bias("pre_classifier"))
+    pooled = operation("Relu", "pooled", pooling)
+    operation("Add", "logits", linear("classifier", pooled), bias("classifier"))
+
+    shape = ["texts", "tokens"]
+    inputs = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, shape)
+        for name in ("input_ids", "attention_mask")
+    ]
+    outputs = [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["texts", "labels"])]
+    made = onnx.helper.make_graph(graph.nodes, "DistilBERT", inputs, outputs, graph.tensors)
+    versions = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(onnx.helper.make_model(made, opset_imports=versions, ir_version=10), file)
+
+
+def write_onnxruntime_int8(model, file):
+    onnxruntime.quantization.quantize_dynamic(
+        model / "onnxruntime-fp32.onnx",
+        file,
+        weight_type=onnxruntime.quantization.QuantType.QInt8,
+        per_channel=True,
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # of fused operations, which it does not know
+    )
+
+
+def openvino_model(model):
+    import openvino
+
+    shape = openvino.PartialShape([-1, -1])
+    converted = openvino.convert_model(
+        Logits(load(model, "sdpa")).eval(),
+        example_input=example(),
+        input=[("input_ids", shape, openvino.Type.i64), ("attention_mask", shape, openvino.Type.i64)],
+    )
+    return converted
+
+
+def write_openvino_fp32(model, file):
+    import openvino
+
+    openvino.save_model(openvino_model(model), file, compress_to_fp16=False)
+
+
+def write_openvino_int8(model, file, sentences):
+    import nncf
+    import openvino
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(model / "huggingface" / "tokenizer.json"))
+
+    def prepare(text):
+        ids = numpy.array([tokenizer.encode(text).ids[:512]])
+        return {"input_ids": ids, "attention_mask": numpy.ones_like(ids)}
+
+    quantized = nncf.quantize(
+        openvino_model(model),
+        nncf.Dataset(sentences, prepare),
+        model_type=nncf.ModelType.TRANSFORMER,
+        subset_size=len(sentences),
+    )
+    openvino.save_model(quantized, file)
+
+
+def write_ctranslate2(model, folder, kind):
+    import ctranslate2
+
+    ctranslate2.converters.TransformersConverter(str(model / "huggingface")).convert(
+        str(folder), quantization=None if kind == "float32" else kind
+    )
+
+
+def write_head(model, file):
+    tensors = safetensors.torch.load_file(model / "huggingface" / "model.safetensors")
+    numpy.savez(
+        file,
+        pre_weight=tensors["pre_classifier.weight"].numpy(),
+        pre_bias=tensors["pre_classifier.bias"].numpy(),
+        weight=tensors["classifier.weight"].numpy(),
+        bias=tensors["classifier.bias"].numpy(),
+    )
+
+
+def is_shipped(folder):
+    file = "model.safetensors"
+    return (folder / file).exists() and filecmp.cmp(folder / file, SHIPPED / file, shallow=False)
+
+
+def write_distilbert(model, folder, precision, converter):
+    if model.name == "sst2" and precision == "int8":
+        shutil.copytree(SHIPPED, folder)
+    else:
+        command = [converter, model / "huggingface", folder, "--precision", precision]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def steps(name, model, converter, sentences):
+    """(what is written, how) in an order in which each finds what it needs."""
+    yield "huggingface", lambda to: write_hugging_face(name, to)
+    yield "head.npz", lambda to: write_head(model, to)
+    for precision in ("fp32", "bf16", "int8"):
+        yield f"distilbert-{precision}", lambda to, p=precision: write_distilbert(model, to, p, converter)
+    yield "onnxruntime-fp32.onnx", lambda to: write_onnxruntime_fp32(model, to)
+    yield "onnxruntime-int8.onnx", lambda to: write_onnxruntime_int8(model, to)
+    yield "openvino-fp32.xml", lambda to: write_openvino_fp32(model, to)
+    yield "openvino-int8.xml", lambda to: write_openvino_int8(model, to, sentences)
+    for kind in ("float32", "int8"):
+        yield f"ctranslate2-{kind}", lambda to, k=kind: write_ctranslate2(model, to, k)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=("base", "sst2"), default=["base", "sst2"], metavar="NAME")
+    parser.add_argument("--to", type=pathlib.Path, default=BUILD / "models", metavar="DIR")
+    parser.add_argument("--bin", type=pathlib.Path, default=BUILD / "bin", metavar="DIR",
+                        help="where distilbert-convert is")  # fmt: skip
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT / "build" / "sst", metavar="DIR",
+                        help="the Stanford Sentiment Treebank; downloaded unless it is there")  # fmt: skip
+    args = parser.parse_args()
+
+    sys.path.insert(0, str(ROOT / "weights_converter" / "train"))
+    import sst
+
+    sentences = [sst.as_written(text) for text, _ in sst.read(sst.fetch(args.data), "train", phrases=False)[:64]]
+    for name in args.models:
+        model = args.to / name
+        if name == "sst2" and not is_shipped(model / "distilbert-int8"):
+            shutil.rmtree(model, ignore_errors=True)  # of an older models/sst2
+        model.mkdir(parents=True, exist_ok=True)
+        progress = tqdm.tqdm(list(steps(name, model, args.bin / "distilbert-convert", sentences)), desc=name)
+        for file, write in progress:
+            progress.set_postfix_str(file)
+            if not (model / file).exists():
+                unfinished = model / "unfinished"  # renamed when whole; an engine may write a second file beside it
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                write(unfinished / file)
+                for part in sorted(unfinished.iterdir(), key=lambda part: part.name == file):
+                    part.replace(model / part.name)
+                unfinished.rmdir()
+
+
+if __name__ == "__main__":
+    main()
