@@ -10,7 +10,7 @@ Every engine is a process of its own that answers lines on its standard input:
 
 It writes "ready" once its model is loaded, and one line for each command. Only one engine may run at a time: the others
 are stopped by a signal. For each shape the engines take turns, in several rounds, and the least time of each counts.
-Before anything is timed, the fp32 engines must agree on the logits, and the tokenizers on the ids.
+Before anything is timed, the fp32 engines must agree on the logits; a tokenizer with other ids is marked as such.
 """
 
 import argparse
