@@ -254,7 +254,7 @@ struct Operation {
 constexpr Operation operations[] = {
     {"linear_fp32", linear_fp32, 0x279ccb5d61cf7a33},
     {"linear_int8", linear_int8, 0xd34cfc33a0b7d826},
-    {"attention", attention, 0x3e658fc16176e08d},
+    {"attention", attention, 0x8425d1f38dca8ffc},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},
     {"embed", embed, 0x15a474cf04364483},
     {"softmax", softmax, 0xf8d57d25d557ba6d},
