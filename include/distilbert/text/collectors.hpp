@@ -221,7 +221,7 @@ inline AsciiTable::AsciiTable(const NormalizerConfig& config, const WordModel& m
   const WordPieceConfig& words = model.config.word_piece;
   longest_word_ =
       words.continuing_subword_prefix.size() > max_prefix ? 0 : std::min(words.max_input_chars_per_word, max_word);
-  for (unsigned char byte = 0; byte < punctuation_ids_.size(); ++byte) {
+  for (std::size_t byte = 0; byte < punctuation_ids_.size(); ++byte) {
     const char text = static_cast<char>(byte);
     std::vector<std::int32_t> ids;
     IdCollector collector(model, *this, {&text, 1}, no_limit, ids);
