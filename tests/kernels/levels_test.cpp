@@ -285,13 +285,14 @@ TEST_CASE("no rows: nothing is read or written") {
 }
 
 TEST_CASE("epilogues") {
-  const Packed m = random_matrix(Precision::fp32, 32, 64);
-  const auto x = normal(3 * 64, 4.0f);
+  const std::size_t rows = 3, out = 32, in = 64;
+  const Packed m = random_matrix(Precision::fp32, out, in);
+  const auto x = normal(rows * in, 4.0f);
   on_every_level([&](const Kernels& kernels) {
-    std::vector<float> plain(3 * 32), y(3 * 32);
-    kernels.linear_fp32(call_of(m, x, {}, 3, plain));
+    std::vector<float> plain(rows * out), y(rows * out);
+    kernels.linear_fp32(call_of(m, x, {}, rows, plain));
     const auto differs = [&](Epilogue epilogue, auto exact) {
-      kernels.linear_fp32(call_of(m, x, {}, 3, y, epilogue));
+      kernels.linear_fp32(call_of(m, x, {}, rows, y, epilogue));
       double largest = 0;
       for (std::size_t i = 0; i < y.size(); ++i)
         largest = std::max(largest, std::abs(double(y[i]) - exact(double(plain[i]))));
@@ -450,7 +451,7 @@ TEST_CASE("embed: word + position in every precision") {
   const std::int32_t ids[] = {4, 0, 4};
   on_every_level([&](const Kernels& kernels) {
     for (const PackedEmbedding& e : as) {
-      std::vector<float> y(3 * 48, 7.0f);
+      std::vector<float> y(std::size_t{3} * 48, 7.0f);
       kernels.embed({ids, 3, 2, e, e, y.data(), 48});
       const auto value = [&](std::size_t row, std::size_t c) {
         const std::size_t at = row * dim + c;
