@@ -157,7 +157,8 @@ public:
 private:
   /// 1/sqrt(head_dim) is part of the weights before they are rounded.
   void fold_attention_scale() {
-    const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape_.dim / shape_.n_heads)));
+    const std::size_t head_dim = shape_.dim / shape_.n_heads;
+    const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)));
     for (auto& [name, tensor] : weights_)
       if (name.find(".q_lin.") != name.npos)
         for (float& w : tensor.values)

@@ -23,7 +23,7 @@ struct Shape {
   std::string family = "distilbert"; // or "bert"
   std::size_t vocab = 100, positions = 512, dim = 32, hidden_dim = 64, n_layers = 2, n_heads = 4;
   std::size_t labels = 2; // 0: an encoder without head
-  std::string activation = "gelu", problem_type = "", dtype = "F32", prefix = "distilbert.";
+  std::string activation = "gelu", problem_type{}, dtype = "F32", prefix = "distilbert.";
   std::uint64_t seed = 1;
 };
 
