@@ -32,32 +32,18 @@ DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) {
   asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(sum.v) : "v"(x.v), "v"(w.v));
 }
 
+#include "lanes/multiply_groups.inc"
+
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, I (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 4, w += 64, x += 4, ahead += ahead_step) {
-    avx512::fetch<P>(ahead, ahead_step);
-    I wk[P];
-    DISTILBERT_UNROLL
-    for (std::size_t p = 0; p < P; ++p)
-      wk[p] = load_pairs(w + p * panel_stride);
-    DISTILBERT_UNROLL
-    for (std::size_t r = 0; r < R; ++r) {
-      const I xk = broadcast_pair(x + r * x_stride);
-      DISTILBERT_UNROLL
-      for (std::size_t p = 0; p < P; ++p)
-        multiply_add(sum[r][p], xk, wk[p]);
-    }
-  }
+  multiply_groups<R, P>(x, x_stride, w, panel_stride, depth / 4, ahead, ahead_step, sum);
 }
 
 #include "lanes/linear_int8.inc"
 
-inline constexpr Kernels table{"avx512_vnni",   avx512::linear_fp32,   avx512::widened::linear_bf16,
-                               linear_int8,     avx512::round_to_bf16, quantize,
-                               quantized_bytes, avx512::attention,     avx512::layer_norm,
-                               avx512::embed,   avx512::softmax,       avx512::sigmoid};
+inline constexpr Kernels table = with_int8(avx512::table, "avx512_vnni", linear_int8, quantize, quantized_bytes);
 
 } // namespace avx512_vnni
 } // namespace DISTILBERT_BASELINE
@@ -75,41 +61,22 @@ using namespace avx512;
 
 /// The instruction adds a pair's two products with roundings of its own and takes subnormals for zero: sums differ from
 /// the widened ones in their last bits.
+DISTILBERT_INLINE void multiply_add(F& sum, I x, I w) {
+  sum.v = _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(x.v), reinterpret_cast<__m512bh>(w.v));
+}
+
+#include "lanes/multiply_groups.inc"
+
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_bf16(const std::uint16_t* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, F (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 2, w += 64, ahead += ahead_step) {
-    avx512::fetch<P>(ahead, ahead_step);
-    I wk[P];
-    DISTILBERT_UNROLL
-    for (std::size_t p = 0; p < P; ++p)
-      wk[p] = load_pairs(w + p * panel_stride);
-    DISTILBERT_UNROLL
-    for (std::size_t r = 0; r < R; ++r) {
-      const I xk = broadcast_pair(x + r * x_stride + k);
-      DISTILBERT_UNROLL
-      for (std::size_t p = 0; p < P; ++p)
-        sum[r][p].v =
-            _mm512_dpbf16_ps(sum[r][p].v, reinterpret_cast<__m512bh>(xk.v), reinterpret_cast<__m512bh>(wk[p].v));
-    }
-  }
+  multiply_groups<R, P>(x, x_stride * sizeof *x, w, panel_stride, depth / 2, ahead, ahead_step, sum);
 }
 
 #include "lanes/linear_bf16.inc"
 
-inline constexpr Kernels table{"avx512_bf16",
-                               avx512::linear_fp32,
-                               linear_bf16,
-                               avx512_vnni::linear_int8,
-                               avx512::round_to_bf16,
-                               avx512_vnni::quantize,
-                               avx512_vnni::quantized_bytes,
-                               avx512::attention,
-                               avx512::layer_norm,
-                               avx512::embed,
-                               avx512::softmax,
-                               avx512::sigmoid};
+inline constexpr Kernels table = with_bf16(avx512_vnni::table, "avx512_bf16", linear_bf16);
 
 } // namespace avx512_bf16
 } // namespace DISTILBERT_BASELINE

@@ -34,9 +34,6 @@ DISTILBERT_INLINE F operator-(F a, F b) {
 DISTILBERT_INLINE F operator*(F a, F b) {
   return {vmulq_f32(a.v[0], b.v[0]), vmulq_f32(a.v[1], b.v[1]), vmulq_f32(a.v[2], b.v[2]), vmulq_f32(a.v[3], b.v[3])};
 }
-DISTILBERT_INLINE I operator+(I a, I b) {
-  return {vaddq_s32(a.v[0], b.v[0]), vaddq_s32(a.v[1], b.v[1]), vaddq_s32(a.v[2], b.v[2]), vaddq_s32(a.v[3], b.v[3])};
-}
 DISTILBERT_INLINE F load(const float* p) {
   return {vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)};
 }
@@ -191,27 +188,19 @@ DISTILBERT_INLINE int32x4_t multiply_add(int32x4_t sum, int32x4_t x, int32x4_t w
   return vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
 }
 
+DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) {
+  DISTILBERT_UNROLL
+  for (std::size_t i = 0; i < 4; ++i)
+    sum.v[i] = multiply_add(sum.v[i], x.v[i], w.v[i]);
+}
+
+#include "lanes/multiply_groups.inc"
+
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, I (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 4, w += 64, x += 4, ahead += ahead_step) {
-    fetch<P>(ahead, ahead_step);
-    I wk[P];
-    DISTILBERT_UNROLL
-    for (std::size_t p = 0; p < P; ++p)
-      wk[p] = load_pairs(w + p * panel_stride);
-    DISTILBERT_UNROLL
-    for (std::size_t r = 0; r < R; ++r) {
-      const I xk = broadcast_pair(x + r * x_stride);
-      DISTILBERT_UNROLL
-      for (std::size_t p = 0; p < P; ++p) {
-        DISTILBERT_UNROLL
-        for (std::size_t i = 0; i < 4; ++i)
-          sum[r][p].v[i] = multiply_add(sum[r][p].v[i], xk.v[i], wk[p].v[i]);
-      }
-    }
-  }
+  multiply_groups<R, P>(x, x_stride, w, panel_stride, depth / 4, ahead, ahead_step, sum);
 }
 
 #include "lanes/linear_int8.inc"

@@ -65,9 +65,7 @@ DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, c
 
 #include "lanes/linear_int8.inc"
 
-inline constexpr Kernels table{"neon_dotprod",      neon::linear_fp32, neon::linear_bf16,     linear_int8,
-                               neon::round_to_bf16, quantize,          neon::quantized_bytes, neon::attention,
-                               neon::layer_norm,    neon::embed,       neon::softmax,         neon::sigmoid};
+inline constexpr Kernels table = with_int8(neon::table, "neon_dotprod", linear_int8, quantize, neon::quantized_bytes);
 
 } // namespace neon_dotprod
 } // namespace DISTILBERT_BASELINE

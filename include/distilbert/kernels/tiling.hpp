@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 #include "baseline.hpp"
 #include "contract.hpp"
@@ -75,6 +77,22 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
     }
     panel += width;
   }
+}
+
+/// A level that differs from another in its products of bytes, or of bf16.
+constexpr Kernels with_int8(Kernels level, std::string_view isa, void (*linear_int8)(const LinearCall<std::byte>&),
+                            float (*quantize)(const float*, std::size_t, std::byte*), std::size_t quantized_bytes) {
+  level.isa = isa;
+  level.linear_int8 = linear_int8;
+  level.quantize = quantize;
+  level.quantized_bytes = quantized_bytes;
+  return level;
+}
+constexpr Kernels with_bf16(Kernels level, std::string_view isa,
+                            void (*linear_bf16)(const LinearCall<std::uint16_t>&)) {
+  level.isa = isa;
+  level.linear_bf16 = linear_bf16;
+  return level;
 }
 
 } // namespace DISTILBERT_BASELINE
