@@ -115,11 +115,15 @@ DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
 }
 
 #include "lanes/functions.inc"
+#include "lanes/groups.inc"
+
+#include "lanes/product.inc"
+
 #include "lanes/linear_fp32.inc"
 #include "lanes/attention.inc"
 
 namespace widened {
-#include "lanes/widened_bf16.inc"
+using Pairs = WidenedPairs;
 
 #include "lanes/linear_bf16.inc"
 

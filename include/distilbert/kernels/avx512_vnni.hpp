@@ -26,19 +26,21 @@ DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
 }
 DISTILBERT_INLINE I start(I sums) { return {_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums.v, 7))}; }
 
-/// sum += four unsigned bytes of x times four signed bytes of w, in each lane. In assembler, because g++ 12 copies and
-/// spills the sums around its intrinsic (GCC bug 94663): half of the speed.
-DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) {
-  asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(sum.v) : "v"(x.v), "v"(w.v));
-}
+/// Unsigned bytes of x by signed bytes of w. In assembler, because g++ 12 copies and spills the sums around its
+/// intrinsic (GCC bug 94663): half of the speed.
+struct Bytes : PackedGroups {
+  DISTILBERT_INLINE static void multiply_add(I& sum, I x, I w) {
+    asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(sum.v) : "v"(x.v), "v"(w.v));
+  }
+};
 
-#include "lanes/multiply_groups.inc"
+#include "lanes/product.inc"
 
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, I (&sum)[R][P]) {
-  multiply_groups<R, P>(x, x_stride, w, panel_stride, depth / 4, ahead, ahead_step, sum);
+  Product<Bytes>::add(x, x_stride, w, panel_stride, 64, depth / 4, ahead, ahead_step, sum);
 }
 
 #include "lanes/linear_int8.inc"
@@ -61,18 +63,13 @@ using namespace avx512;
 
 /// The instruction adds a pair's two products with roundings of its own and takes subnormals for zero: sums differ from
 /// the widened ones in their last bits.
-DISTILBERT_INLINE void multiply_add(F& sum, I x, I w) {
-  sum.v = _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(x.v), reinterpret_cast<__m512bh>(w.v));
-}
+struct Pairs : PackedGroups {
+  DISTILBERT_INLINE static void multiply_add(F& sum, I x, I w) {
+    sum.v = _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(x.v), reinterpret_cast<__m512bh>(w.v));
+  }
+};
 
-#include "lanes/multiply_groups.inc"
-
-template <std::size_t R, std::size_t P>
-DISTILBERT_INLINE void multiply_bf16(const std::uint16_t* x, std::size_t x_stride, const unsigned char* w,
-                                     std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
-                                     std::size_t ahead_step, F (&sum)[R][P]) {
-  multiply_groups<R, P>(x, x_stride * sizeof *x, w, panel_stride, depth / 2, ahead, ahead_step, sum);
-}
+#include "lanes/product.inc"
 
 #include "lanes/linear_bf16.inc"
 

@@ -157,11 +157,15 @@ DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
 
 #include "lanes/functions.inc"
 
+#include "lanes/groups.inc"
+
+#include "lanes/product.inc"
+
 #include "lanes/linear_fp32.inc"
 
 #include "lanes/attention.inc"
 
-#include "lanes/widened_bf16.inc"
+using Pairs = WidenedPairs;
 
 #include "lanes/linear_bf16.inc"
 
@@ -183,24 +187,24 @@ DISTILBERT_INLINE I start(I) {
 namespace in_16_bits {
 
 /// sum[c] += sum over four k of x[k] * w[c][k]. Two products fit 16 bits (2 * 127 * 128 < 2^15), four need not.
-DISTILBERT_INLINE int32x4_t multiply_add(int32x4_t sum, int32x4_t x, int32x4_t w) {
+DISTILBERT_INLINE int32x4_t add_products(int32x4_t sum, int32x4_t x, int32x4_t w) {
   const int8x16_t a = vreinterpretq_s8_s32(x), b = vreinterpretq_s8_s32(w);
   return vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
 }
 
-DISTILBERT_INLINE void multiply_add(I& sum, I x, I w) {
-  DISTILBERT_UNROLL
-  for (std::size_t i = 0; i < 4; ++i)
-    sum.v[i] = multiply_add(sum.v[i], x.v[i], w.v[i]);
-}
-
-#include "lanes/multiply_groups.inc"
+struct Bytes : PackedGroups {
+  DISTILBERT_INLINE static void multiply_add(I& sum, I x, I w) {
+    DISTILBERT_UNROLL
+    for (std::size_t i = 0; i < 4; ++i)
+      sum.v[i] = add_products(sum.v[i], x.v[i], w.v[i]);
+  }
+};
 
 template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, I (&sum)[R][P]) {
-  multiply_groups<R, P>(x, x_stride, w, panel_stride, depth / 4, ahead, ahead_step, sum);
+  Product<Bytes>::add(x, x_stride, w, panel_stride, 64, depth / 4, ahead, ahead_step, sum);
 }
 
 #include "lanes/linear_int8.inc"
