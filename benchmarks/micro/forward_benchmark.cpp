@@ -84,7 +84,7 @@ void on_hidden(benchmark::State& state, Model& model, std::size_t length, double
   Batch batch;
   batch.add(ids.data(), ids.size());
   Workspace workspace(model.config);
-  workspace.begin(batch.tokens(), batch.longest());
+  workspace.begin(batch.tokens(), batch.texts(), batch.longest());
   const Embeddings embeddings = Embeddings::load(model.weights(), model.config);
   const Rows hidden = workspace.hidden(batch.tokens());
   embeddings.forward(batch, hidden, workspace);

@@ -57,6 +57,8 @@ TEST_CASE("erf, GELU, sigmoid and tanh are right to 3e-7") {
   CHECK(largest_error(kernels::lane_gelu, gelu, -3, 3) < 6e-7);
   CHECK(largest_error(kernels::lane_gelu, gelu, -30, -3) < 2e-6);
   CHECK(largest_error(kernels::lane_gelu, gelu, 3, 30, true) < 2e-7);
+  CHECK(largest_error(kernels::lane_rough_gelu, gelu, -30, 4) < 1.3e-4);
+  CHECK(largest_error(kernels::lane_rough_gelu, gelu, 4, 30, true) < 4e-5);
 }
 
 TEST_CASE("the ends of the functions are exact") {
@@ -65,13 +67,16 @@ TEST_CASE("the ends of the functions are exact") {
   CHECK(of(kernels::lane_erf, 0.0f) == 0.0f);
   CHECK(of(kernels::lane_gelu, 0.0f) == 0.0f);
   CHECK(of(kernels::lane_gelu, -20.0f) == 0.0f);
+  CHECK(of(kernels::lane_rough_gelu, 0.0f) == 0.0f);
+  CHECK(of(kernels::lane_rough_gelu, -1e6f) == 0.0f);
+  CHECK(of(kernels::lane_rough_gelu, 1e6f) == 1e6f);
   CHECK(of(kernels::lane_sigmoid, 200.0f) == 1.0f);
   CHECK(of(kernels::lane_sigmoid, -200.0f) < 1e-37f);
   CHECK(of(kernels::lane_tanh, 0.0f) == 0.0f);
 }
 
 TEST_CASE("what is not a number stays so") {
-  for (auto* f : {kernels::lane_gelu, kernels::lane_sigmoid, kernels::lane_tanh})
+  for (auto* f : {kernels::lane_gelu, kernels::lane_rough_gelu, kernels::lane_sigmoid, kernels::lane_tanh})
     CHECK(std::isnan(of(f, not_a_number)));
 }
 

@@ -367,7 +367,7 @@ TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
       on_every_level([&](const Kernels& kernels) {
         std::vector<float> scratch(attention_scratch(length, head_dim), 1e9f);
         std::vector<float> context(length * context_stride, 7.0f);
-        kernels.attention({qkv.data(), length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
+        kernels.attention({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
                            head_dim, scratch.data(), context.data() + 16, context_stride});
         for (std::size_t i = 0; i < length; ++i) {
           std::vector<double> weight(length);
@@ -389,9 +389,15 @@ TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
           REQUIRE(context[i * context_stride + 16 + head_dim] == 7.0f);
         }
         std::vector<float> alone(head_dim); // one query among the same keys
-        kernels.attention({qkv.data() + (length - 1) * stride, 1, qkv.data() + head_dim, qkv.data() + 2 * head_dim,
-                           length, stride, head_dim, scratch.data(), alone.data(), head_dim});
+        kernels.attention({qkv.data() + (length - 1) * stride, stride, 1, qkv.data() + head_dim,
+                           qkv.data() + 2 * head_dim, length, stride, head_dim, scratch.data(), alone.data(),
+                           head_dim});
         REQUIRE(std::memcmp(alone.data(), &context[(length - 1) * context_stride + 16], head_dim * sizeof(float)) == 0);
+        auto in_place = qkv; // the context may take the place of the queries
+        kernels.attention({in_place.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
+                           stride, head_dim, scratch.data(), in_place.data(), stride});
+        for (std::size_t i = 0; i < length; ++i)
+          REQUIRE(std::memcmp(&in_place[i * stride], &context[i * context_stride + 16], head_dim * sizeof(float)) == 0);
       });
     }
 }

@@ -150,6 +150,28 @@ void linear_int8(const Kernels& kernels, Outputs& outputs) {
     }
 }
 
+void linear_transposed(const Kernels& kernels, Outputs& outputs) {
+  Numbers numbers;
+  for (const Shape& shape : shapes)
+    for (const Kind kind : kinds)
+      for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+        AlignedBuffer panels = random_panels(numbers, precision, shape.out, shape.in, Kind::ordinary);
+        if (precision == Precision::bf16) { // bytes at random would be any number at all
+          const auto w = numbers.row(shape.out * shape.in, Kind::ordinary);
+          const std::size_t bytes = panel_bytes(precision, shape.in);
+          for (std::size_t p = 0; p < shape.out / lanes; ++p)
+            kernels.round_to_bf16(&w[p * lanes * shape.in], lanes * shape.in,
+                                  reinterpret_cast<std::uint16_t*>(panels.data() + p * bytes + lanes * sizeof(float)));
+        }
+        const PackedLinear weights{precision, shape.out, shape.in, panels.data()};
+        const auto x = numbers.row(shape.rows * shape.out, kind);
+        std::vector<float> y(shape.rows * shape.in), scratch(transposed_scratch(weights.panel_count()));
+        kernels.linear_transposed(
+            {x.data(), shape.out, shape.rows, weights, 0, weights.panel_count(), scratch.data(), y.data(), shape.in});
+        outputs.add(y);
+      }
+}
+
 void attention(const Kernels& kernels, Outputs& outputs) {
   Numbers numbers;
   for (const std::size_t length : {1u, 2u, 5u, 16u, 17u, 33u, 70u})
@@ -158,7 +180,7 @@ void attention(const Kernels& kernels, Outputs& outputs) {
         const std::size_t stride = 3 * head_dim + 16;
         const auto qkv = numbers.row(length * stride, kind);
         std::vector<float> scratch(attention_scratch(length, head_dim)), context(length * head_dim);
-        kernels.attention({qkv.data(), length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
+        kernels.attention({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
                            head_dim, scratch.data(), context.data(), head_dim});
         outputs.add(context);
       }
@@ -253,7 +275,8 @@ struct Operation {
 };
 constexpr Operation operations[] = {
     {"linear_fp32", linear_fp32, 0x279ccb5d61cf7a33},
-    {"linear_int8", linear_int8, 0xd34cfc33a0b7d826},
+    {"linear_int8", linear_int8, 0x0bd9cfaeca792421},
+    {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
     {"attention", attention, 0x8425d1f38dca8ffc},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},
     {"embed", embed, 0x15a474cf04364483},

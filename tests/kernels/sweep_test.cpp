@@ -183,7 +183,7 @@ template <class X> std::vector<double> tolerances_of(const Product& p, const Pac
   return tolerances;
 }
 
-/// Outputs of each level that each of the eight tests compares: more than a million in all.
+/// Outputs of each level that each of the nine tests compares: more than a million in all.
 constexpr std::size_t enough = 150'000;
 
 } // namespace
@@ -273,6 +273,56 @@ TEST_CASE("int8: quantised activations and their products") {
   }
 }
 
+TEST_CASE("products with transposed weights") {
+  Arenas memory;
+  for (std::size_t compared = 0; compared < enough;) {
+    const Product p;
+    const auto precision = static_cast<Precision>(below(3));
+    const std::size_t bytes = p.panels * panel_bytes(precision, p.in), channels = (p.last - p.first) * lanes;
+    const std::size_t x_stride = channels + below(20), y_stride = p.in + below(20);
+    auto* panels = memory.weights.last<unsigned char>(bytes);
+    std::vector<float> dense(p.panels * lanes * p.in); // W [channels][in]
+    for (std::size_t panel = 0; panel < p.panels; ++panel) {
+      unsigned char* at = panels + panel * panel_bytes(precision, p.in);
+      const std::size_t header = panel_header_bytes(precision) / sizeof(float);
+      const float* scale = fill(reinterpret_cast<float*>(at), header, Kind::ordinary) + lanes;
+      at += header * sizeof(float);
+      for (std::size_t k = 0; k < p.in; ++k)
+        for (std::size_t c = 0; c < lanes; ++c) {
+          float& w = dense[(panel * lanes + c) * p.in + k];
+          if (precision == Precision::fp32) {
+            w = number(Kind::ordinary);
+            reinterpret_cast<float*>(at)[k * lanes + c] = w;
+          } else if (precision == Precision::bf16) {
+            const std::uint16_t half = to_bf16(number(Kind::ordinary));
+            w = kernels::to_float(half);
+            reinterpret_cast<std::uint16_t*>(at)[(k / 2 * lanes + c) * 2 + k % 2] = half;
+          } else {
+            const int integer = static_cast<int>(below(255)) - 127;
+            w = static_cast<float>(integer) * scale[c];
+            at[(k / 4 * lanes + c) * 4 + k % 4] = static_cast<unsigned char>(integer);
+          }
+        }
+    }
+    const PackedLinear w{precision, p.panels * lanes, p.in, panels};
+    const std::size_t x_count = (p.rows - 1) * x_stride + channels, y_count = (p.rows - 1) * y_stride + p.in;
+    const float* x = fill(memory.x.last<float>(x_count), x_count, p.kind);
+    std::vector<double> tolerances(y_count, 0.0);
+    for (std::size_t i = 0; i < y_count; ++i)
+      if (i % y_stride < p.in) {
+        double size = 0;
+        for (std::size_t c = 0; c < channels; ++c)
+          size += size_of(x[i / y_stride * x_stride + c]) * size_of(dense[(p.first * lanes + c) * p.in + i % y_stride]);
+        const auto steps = static_cast<double>(channels + 4);
+        tolerances[i] = size > 1e37 ? skip : 3 * steps * unit * size + 0x1p-140 * steps;
+      }
+    compared += on_every_level(memory.y, tolerances, [&](const Kernels& kernels, float* y) {
+      float* scratch = memory.scratch.last<float>(transposed_scratch(p.last - p.first));
+      kernels.linear_transposed({x, x_stride, p.rows, w, p.first, p.last, scratch, y, y_stride});
+    });
+  }
+}
+
 TEST_CASE("attention") {
   Arenas memory;
   for (std::size_t compared = 0; compared < enough;) {
@@ -299,7 +349,8 @@ TEST_CASE("attention") {
     }
     compared += on_every_level(memory.y, tolerances, [&](const Kernels& kernels, float* y) {
       const std::size_t scratch = attention_scratch(length, dim);
-      kernels.attention({q, queries, k, v, length, stride, dim, memory.scratch.last<float>(scratch), y, stride});
+      kernels.attention(
+          {q, stride, queries, k, v, length, stride, dim, memory.scratch.last<float>(scratch), y, stride});
     });
   }
 }

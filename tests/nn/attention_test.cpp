@@ -17,7 +17,7 @@ Activations attended(LayerSetup& setup, const std::vector<std::size_t>& lengths,
     batch.ids.resize(batch.ids.size() + length);
     batch.end_text();
   }
-  setup.workspace.begin(batch.tokens(), batch.longest());
+  setup.workspace.begin(batch.tokens(), batch.texts(), batch.longest());
   Activations input(hidden), output(hidden.rows, hidden.columns);
   MultiHeadSelfAttention::load(setup.weights, name, setup.config)
       .forward(batch, input.rows(), output.rows(), setup.workspace);

@@ -33,7 +33,7 @@ TEST_CASE("word and position, normalised; positions begin anew with each text") 
     LayerSetup setup({.vocab = 50, .positions = 40, .dim = 36, .n_heads = 3}, precision);
     const std::vector<std::vector<std::int32_t>> texts = {{0, 49, 7}, {7}, random_ids(setup.model.shape, 0, 40)};
     const Batch batch = batch_of(texts);
-    setup.workspace.begin(batch.tokens(), batch.longest());
+    setup.workspace.begin(batch.tokens(), batch.texts(), batch.longest());
     Activations hidden(batch.tokens(), setup.config.dim);
     const Embeddings embeddings = Embeddings::load(setup.weights, setup.config);
     embeddings.check(batch);

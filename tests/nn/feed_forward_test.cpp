@@ -14,7 +14,7 @@ TEST_CASE("both activations agree with the oracle in every precision") {
       CAPTURE(activation);
       LayerSetup setup({.dim = 40, .hidden_dim = 101, .n_heads = 5, .activation = activation}, precision);
       const Matrix x = random_activations(19, 40);
-      setup.workspace.begin(x.rows, 1);
+      setup.workspace.begin(x.rows, 1, 1);
       Activations input(x), output(x.rows, x.columns);
       FFN::load(setup.weights, name, setup.config).forward(input.rows(), output.rows(), setup.workspace);
       const Matrix expected = setup.naive.ffn(name, x);

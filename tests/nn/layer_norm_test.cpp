@@ -11,7 +11,7 @@ namespace {
 const std::string name = "embeddings.LayerNorm";
 
 Matrix normed(LayerSetup& setup, const Matrix& stream) {
-  setup.workspace.begin(stream.rows, 1);
+  setup.workspace.begin(stream.rows, 1, 1);
   Activations rows(stream);
   LayerNorm::load(setup.weights, name, setup.config).forward(rows.rows(), setup.workspace);
   return rows.matrix();
@@ -34,7 +34,7 @@ TEST_CASE("the sublayer's output is added first") {
   Matrix sum = stream;
   for (std::size_t i = 0; i < sum.values.size(); ++i)
     sum.values[i] += sublayer.values[i];
-  setup.workspace.begin(4, 1);
+  setup.workspace.begin(4, 1, 1);
   Activations a(sublayer), b(stream);
   LayerNorm::load(setup.weights, name, setup.config).add_and_norm(a.rows(), b.rows(), setup.workspace);
   CHECK(difference(b.matrix(), setup.naive.layer_norm(name, sum)) < 3e-6);
@@ -63,7 +63,7 @@ TEST_CASE("NaN and infinity reach their own row and no other") {
     Matrix dirty = clean;
     dirty(1, 39) = poison;
     const Matrix expected = normed(setup, clean);
-    setup.workspace.begin(3, 1);
+    setup.workspace.begin(3, 1, 1);
     Activations found(dirty);
     LayerNorm::load(setup.weights, name, setup.config).forward(found.rows(), setup.workspace);
     for (std::size_t c = 0; c < 40; ++c) {

@@ -21,7 +21,7 @@ double norm(const Matrix& x, std::size_t row) {
 struct Lin1 {
   Lin1(LayerSetup& setup, const Matrix& x, Epilogue epilogue = Epilogue::none)
       : expected(setup.naive.linear(ffn + "lin1", x)), output(x.rows, setup.config.hidden_dim) {
-    setup.workspace.begin(x.rows, 1);
+    setup.workspace.begin(x.rows, 1, 1);
     Activations input(x);
     Linear::load(setup.weights, ffn + "lin1", {1, setup.config.hidden_dim}, {1, setup.config.dim})
         .forward(input.rows(), output.rows(), setup.workspace, epilogue);
@@ -100,7 +100,7 @@ TEST_CASE("int8 sums stay exact where fp32 could not hold them") {
   Matrix x(2, 5001);
   std::fill(x.values.begin(), x.values.end(), 127.0);
   x(1, 3) = -127;
-  setup.workspace.begin(2, 1);
+  setup.workspace.begin(2, 1, 1);
   Activations input(x), output(2, 16);
   Linear::load(setup.weights, ffn + "lin2", {1, 16}, {1, 5001}).forward(input.rows(), output.rows(), setup.workspace);
   const Matrix expected = setup.naive.linear(ffn + "lin2", x);

@@ -127,6 +127,36 @@ public:
     return linear(name + ".out_lin", context);
   }
 
+  /// The same for the first token, whose heads attend to the hidden states themselves: in exact arithmetic the first
+  /// row of attention().
+  Matrix attention_cls(const std::string& name, const Matrix& hidden) const {
+    const std::size_t dim = shape_.dim, head_dim = dim / shape_.n_heads;
+    const Matrix q = linear(name + ".q_lin", first_row(hidden)), keys = rounded(name + ".k_lin");
+    Matrix context(1, dim);
+    for (std::size_t head = 0; head < shape_.n_heads; ++head) {
+      std::vector<double> asked(dim), weight(hidden.rows);
+      for (std::size_t c = 0; c < dim; ++c)
+        for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
+          asked[c] += q(0, d) * keys(d, c);
+      double largest = -1e300, sum = 0;
+      for (std::size_t j = 0; j < hidden.rows; ++j) {
+        for (std::size_t c = 0; c < dim; ++c)
+          weight[j] += asked[c] * hidden(j, c);
+        largest = std::max(largest, weight[j]);
+      }
+      for (double& w : weight)
+        sum += w = std::exp(w - largest);
+      Matrix attended(1, dim);
+      for (std::size_t j = 0; j < hidden.rows; ++j)
+        for (std::size_t c = 0; c < dim; ++c)
+          attended(0, c) += weight[j] / sum * hidden(j, c);
+      const Matrix values_of_head = linear(name + ".v_lin", attended);
+      for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
+        context(0, d) = values_of_head(0, d);
+    }
+    return linear(name + ".out_lin", context);
+  }
+
   Matrix ffn(const std::string& name, const Matrix& hidden) const {
     Matrix intermediate = linear(name + ".lin1", hidden);
     for (double& x : intermediate.values)
@@ -135,8 +165,12 @@ public:
   }
 
   Matrix block(const std::string& name, const Matrix& hidden) const {
-    const Matrix attended = layer_norm(name + ".sa_layer_norm", sum(attention(name + ".attention", hidden), hidden));
-    return layer_norm(name + ".output_layer_norm", sum(ffn(name + ".ffn", attended), attended));
+    return block(name, hidden, attention(name + ".attention", hidden));
+  }
+
+  /// The first token's row alone
+  Matrix block_cls(const std::string& name, const Matrix& hidden) const {
+    return block(name, first_row(hidden), attention_cls(name + ".attention", hidden));
   }
 
   Matrix hidden(const std::vector<std::int32_t>& ids) const {
@@ -155,6 +189,27 @@ public:
   }
 
 private:
+  Matrix block(const std::string& name, const Matrix& hidden, const Matrix& projected) const {
+    const Matrix attended = layer_norm(name + ".sa_layer_norm", sum(projected, hidden));
+    return layer_norm(name + ".output_layer_norm", sum(ffn(name + ".ffn", attended), attended));
+  }
+
+  static Matrix first_row(const Matrix& x) {
+    Matrix y(1, x.columns);
+    std::copy_n(x.values.begin(), x.columns, y.values.begin());
+    return y;
+  }
+
+  /// The weights of a square layer as the model's precision keeps them
+  Matrix rounded(const std::string& name) const {
+    Matrix w(shape_.dim, shape_.dim);
+    for (std::size_t r = 0; r < w.rows; ++r) {
+      const std::vector<float> row = rounded_row(values(name + ".weight").data() + r * w.columns);
+      std::copy(row.begin(), row.end(), w.values.begin() + static_cast<std::ptrdiff_t>(r * w.columns));
+    }
+    return w;
+  }
+
   /// 1/sqrt(head_dim) is part of the weights before they are rounded.
   void fold_attention_scale() {
     const std::size_t head_dim = shape_.dim / shape_.n_heads;
@@ -168,7 +223,10 @@ private:
   const std::vector<float>& values(const std::string& name) const { return weights_.at(name).values; }
 
   std::vector<float> embedding_row(const std::string& name, std::size_t row) const {
-    const float* first = values(name + ".weight").data() + row * shape_.dim;
+    return rounded_row(values(name + ".weight").data() + row * shape_.dim);
+  }
+
+  std::vector<float> rounded_row(const float* first) const {
     std::vector<float> result(first, first + shape_.dim);
     if (precision_ == Precision::bf16)
       for (float& w : result)

@@ -49,7 +49,7 @@ TEST_CASE("buffers are aligned, as large as they say, and apart from each other"
   LayerSetup setup(shape, Precision::fp32);
   Workspace& workspace = setup.workspace;
   const std::size_t tokens = 37, longest = 21;
-  workspace.begin(tokens, longest);
+  workspace.begin(tokens, 3, longest);
   const std::size_t heads = Blocks{5, 8}.packed();
   struct Buffer {
     void* data;
@@ -63,7 +63,8 @@ TEST_CASE("buffers are aligned, as large as they say, and apart from each other"
                             buffer(workspace.context(tokens)),
                             buffer(workspace.projected(tokens)),
                             buffer(workspace.intermediate(tokens)),
-                            {workspace.attention_scores(0), attention_scratch(longest, 16) * sizeof(float)},
+                            buffer(workspace.of_heads(3)),
+                            {workspace.attention_scores(0), attention_scratch(longest, 48) * sizeof(float)},
                             {workspace.encoded_scale(), tokens * sizeof(float)},
                             {workspace.encoded<std::uint16_t>(), tokens * 96 * sizeof(std::uint16_t)}};
   CHECK(buffers[0].bytes == tokens * 48 * sizeof(float));
@@ -86,13 +87,13 @@ TEST_CASE("memory grows to the largest batch so far and is what bytes_for says")
   LayerSetup setup(shape, Precision::fp32);
   Workspace& workspace = setup.workspace;
   CHECK(workspace.bytes() == 0);
-  workspace.begin(10, 4);
-  CHECK(workspace.bytes() == workspace.bytes_for(10, 4));
-  workspace.begin(5, 5);
-  CHECK(workspace.bytes() == workspace.bytes_for(10, 5));
+  workspace.begin(10, 3, 4);
+  CHECK(workspace.bytes() == workspace.bytes_for({10, 3, 4}));
+  workspace.begin(5, 1, 5);
+  CHECK(workspace.bytes() == workspace.bytes_for({10, 3, 5}));
   const float* data = workspace.hidden(1).data();
-  workspace.begin(1, 1);
-  CHECK(workspace.bytes() == workspace.bytes_for(10, 5));
+  workspace.begin(1, 1, 1);
+  CHECK(workspace.bytes() == workspace.bytes_for({10, 3, 5}));
   CHECK(workspace.hidden(1).data() == data);
 }
 
@@ -127,7 +128,7 @@ TEST_CASE("a pool hands out workspaces of one's own and takes them back") {
     const auto a = pool.borrow(), b = pool.borrow();
     first = &*a;
     CHECK(&*a != &*b);
-    (*a).begin(8, 8);
+    (*a).begin(8, 1, 8);
   }
   const auto c = pool.borrow(), d = pool.borrow(), e = pool.borrow();
   CHECK((&*c == first || &*d == first));
@@ -140,7 +141,7 @@ TEST_CASE("a pool hands out workspaces of one's own and takes them back") {
     threads.emplace_back([&, i] {
       for (int round = 0; round < 200; ++round) {
         const auto mine = pool.borrow();
-        (*mine).begin(2, 1);
+        (*mine).begin(2, 1, 1);
         float* data = (*mine).hidden(2).data();
         std::fill_n(data, 96, static_cast<float>(i));
         for (int k = 0; k < 96; ++k)

@@ -98,7 +98,7 @@ TEST_CASE("200 sentences through the shipped int8 model") {
       for (std::size_t i = 0; i < logits.size(); ++i)
         REQUIRE(std::abs(logits[i] - first[i]) < 0.2f);
     else
-      CHECK(hash(logits) == 15921789862866373417u);
+      CHECK(hash(logits) == 1402370936071471250u);
   });
 }
 
@@ -118,6 +118,6 @@ TEST_CASE("200 texts through a random fp32 model") {
       for (std::size_t i = 0; i < logits.size(); ++i)
         REQUIRE(std::abs(logits[i] - first[i]) < 1e-4f * (1 + std::abs(first[i])));
     else
-      CHECK(hash(logits) == 3610000956966993400u);
+      CHECK(hash(logits) == 9900182248892517745u);
   });
 }

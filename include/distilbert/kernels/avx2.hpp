@@ -156,6 +156,7 @@ DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
 #include "lanes/linear_fp32.inc"
 
 #include "lanes/attention.inc"
+#include "lanes/linear_transposed.inc"
 
 namespace widened {
 
@@ -189,6 +190,7 @@ inline constexpr Kernels table{"avx2",
                                linear_fp32,
                                widened::linear_bf16,
                                widened::linear_int8,
+                               linear_transposed,
                                round_to_bf16,
                                widened::quantize,
                                widened::quantized_bytes,

@@ -121,6 +121,7 @@ DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
 
 #include "lanes/linear_fp32.inc"
 #include "lanes/attention.inc"
+#include "lanes/linear_transposed.inc"
 
 namespace widened {
 using Pairs = WidenedPairs;
@@ -149,6 +150,7 @@ inline constexpr Kernels table{"avx512",
                                linear_fp32,
                                widened::linear_bf16,
                                widened::linear_int8,
+                               linear_transposed,
                                round_to_bf16,
                                widened::quantize,
                                widened::quantized_bytes,

@@ -60,6 +60,13 @@ inline F lane_gelu(const F& x) {
   return half * lane_erf(x * 0.70710678118654752f) + half;
 }
 
+/// GELU to 4e-5 of |x|, for what is rounded to bf16 or int8 next
+inline F lane_rough_gelu(const F& x) {
+  const F u = x.max(-4.0f).min(4.0f);
+  const F t = (u * u) * 0.125f - 1.0f;
+  return x * (u * polynomial(t, phi_coefficients) + 0.5f);
+}
+
 inline F lane_sigmoid(const F& x) { return 1.0f / (lane_exp(-x.max(-88.0f).min(88.0f)) + 1.0f) + (x - x); }
 
 /// tanh(x) = 2 sigmoid(2 x) - 1; absolute error below 2e-7

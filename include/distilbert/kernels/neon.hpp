@@ -164,6 +164,7 @@ DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {
 #include "lanes/linear_fp32.inc"
 
 #include "lanes/attention.inc"
+#include "lanes/linear_transposed.inc"
 
 using Pairs = WidenedPairs;
 
@@ -211,12 +212,19 @@ DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, c
 
 } // namespace in_16_bits
 
-inline constexpr Kernels table{"neon",          linear_fp32,
-                               linear_bf16,     in_16_bits::linear_int8,
-                               round_to_bf16,   in_16_bits::quantize,
-                               quantized_bytes, attention,
-                               layer_norm,      embed,
-                               softmax,         sigmoid};
+inline constexpr Kernels table{"neon",
+                               linear_fp32,
+                               linear_bf16,
+                               in_16_bits::linear_int8,
+                               linear_transposed,
+                               round_to_bf16,
+                               in_16_bits::quantize,
+                               quantized_bytes,
+                               attention,
+                               layer_norm,
+                               embed,
+                               softmax,
+                               sigmoid};
 
 } // namespace neon
 } // namespace DISTILBERT_BASELINE

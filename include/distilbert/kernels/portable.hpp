@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "../bf16.hpp"
 #include "contract.hpp"
@@ -44,9 +45,9 @@ void accumulate_rows(std::size_t rows, const X* x, std::size_t x_stride, const f
     accumulate<1>(x + r * x_stride, x_stride, w, w_stride, depth, y + r * y_stride, y_stride);
 }
 
-inline F apply(Epilogue epilogue, const F& x) {
+template <Precision precision> F apply(Epilogue epilogue, const F& x) {
   switch (epilogue) {
-  case Epilogue::gelu: return lane_gelu(x);
+  case Epilogue::gelu: return precision == Precision::fp32 ? lane_gelu(x) : lane_rough_gelu(x);
   case Epilogue::relu: return (x < 0.0f).select(F::Zero(), x);
   case Epilogue::tanh: return lane_tanh(x);
   case Epilogue::none: break;
@@ -79,7 +80,7 @@ inline void linear_fp32(const LinearCall<float>& call) {
       lanes_at(y + r * call.y_stride) = lanes_at(bias);
     accumulate_rows(call.rows, call.x, call.x_stride, bias + lanes, lanes, call.weights.in, y, call.y_stride);
     for (std::size_t r = 0; r < call.rows; ++r)
-      lanes_at(y + r * call.y_stride) = apply(call.epilogue, lanes_at(y + r * call.y_stride));
+      lanes_at(y + r * call.y_stride) = apply<Precision::fp32>(call.epilogue, lanes_at(y + r * call.y_stride));
   }
 }
 
@@ -97,7 +98,7 @@ inline void linear_bf16(const LinearCall<std::uint16_t>& call) {
       accumulate_rows(call.rows, call.x + k, call.x_stride, w, lanes, depth, y, call.y_stride);
     }
     for (std::size_t r = 0; r < call.rows; ++r)
-      lanes_at(y + r * call.y_stride) = apply(call.epilogue, lanes_at(y + r * call.y_stride));
+      lanes_at(y + r * call.y_stride) = apply<Precision::bf16>(call.epilogue, lanes_at(y + r * call.y_stride));
   }
 }
 
@@ -122,7 +123,32 @@ inline void linear_int8(const LinearCall<std::byte>& call) {
       for (std::size_t r = 0; r < rows; ++r) {
         const F y =
             lanes_at(sum + r * lanes).cast<float>() * (lanes_at(scale) * call.x_scale[first + r]) + lanes_at(bias);
-        lanes_at(call.y + (first + r) * call.y_stride + p * lanes) = apply(call.epilogue, y);
+        lanes_at(call.y + (first + r) * call.y_stride + p * lanes) = apply<Precision::int8>(call.epilogue, y);
+      }
+    }
+  }
+}
+
+inline void linear_transposed(const TransposedCall& call) {
+  const PackedLinear& weights = call.weights;
+  float w[4 * lanes];
+  for (std::size_t r = 0; r < call.rows; ++r) {
+    float* y = call.y + r * call.y_stride;
+    std::fill_n(y, weights.in, 0.0f);
+    for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
+      const unsigned char* panel = weights.panel(p);
+      F x = lanes_at(call.x + r * call.x_stride + (p - call.first_panel) * lanes);
+      if (weights.precision == Precision::int8)
+        x *= lanes_at(reinterpret_cast<const float*>(panel) + lanes);
+      panel += panel_header_bytes(weights.precision);
+      for (std::size_t k = 0; k < weights.in; k += 4) {
+        switch (weights.precision) {
+        case Precision::fp32: std::memcpy(w, panel + k * lanes * sizeof(float), sizeof w); break;
+        case Precision::bf16: widen(reinterpret_cast<const std::uint16_t*>(panel), k, 4, w); break;
+        case Precision::int8: widen(reinterpret_cast<const std::int8_t*>(panel), k, 4, w); break;
+        }
+        for (std::size_t i = 0; i < 4; ++i)
+          y[k + i] += fold_sum(lanes_at(w + i * lanes) * x);
       }
     }
   }
@@ -186,7 +212,7 @@ inline void attention(const AttentionCall& call) {
     const std::size_t rows = std::min(block, call.queries - i);
     std::fill_n(scores, rows * columns, 0.0f);
     for (std::size_t j = 0; j < columns; j += lanes)
-      accumulate_rows(rows, call.q + i * call.stride, call.stride, keys + j * call.head_dim, lanes, call.head_dim,
+      accumulate_rows(rows, call.q + i * call.q_stride, call.q_stride, keys + j * call.head_dim, lanes, call.head_dim,
                       scores + j, columns);
     for (std::size_t r = 0; r < rows; ++r)
       softmax(scores + r * columns, call.length);
@@ -253,8 +279,9 @@ inline void embed(const EmbedCall& call) {
                                                  embedding_lanes(call.positions, call.first_position + i, c);
 }
 
-inline constexpr Kernels portable{"portable", linear_fp32, linear_bf16, linear_int8, round_to_bf16, quantize,
-                                  1,          attention,   layer_norm,  embed,       softmax,       sigmoid};
+inline constexpr Kernels portable{"portable",    linear_fp32, linear_bf16, linear_int8, linear_transposed,
+                                  round_to_bf16, quantize,    1,           attention,   layer_norm,
+                                  embed,         softmax,     sigmoid};
 
 } // namespace DISTILBERT_BASELINE
 } // namespace distilbert::kernels

@@ -1,6 +1,7 @@
 #pragma once
 // Multi-head self-attention: the one layer in which the tokens of a text see each other.
 
+#include <algorithm>
 #include <string>
 
 #include "batch.hpp"
@@ -23,43 +24,61 @@ public:
     const Rows qkv = workspace.qkv(batch.tokens());
     const Rows context = workspace.context(batch.tokens());
     qkv_lin_.forward(hidden, qkv, workspace);
-    attend(batch, Queries::all_tokens, qkv, context, workspace);
+    attend(batch, qkv, context, workspace);
     out_lin_.forward(context, projected, workspace);
   }
 
   /// The same for the first token of each text only, which attends to all of its text's tokens:
   /// hidden [T, dim] -> projected [texts, dim]. On return hidden holds those tokens alone, in its first rows.
+  ///
+  /// No other token is projected. With keys K = W_k x + b_k, a score is q K = (q W_k) x, but for q b_k, the same for
+  /// all tokens, which softmax does not see; and with probabilities p, which add up to 1, the context is sum of p (W_v
+  /// x + b_v) = W_v (sum of p x) + b_v. So each head attends to the hidden states themselves.
   void forward_cls(const Batch& batch, Rows hidden, Rows projected, Workspace& workspace) const {
-    const Rows qkv = workspace.qkv(batch.tokens());
-    const Rows context = workspace.context(batch.texts());
-    const auto dim = static_cast<std::size_t>(context.cols());
-    qkv_lin_.forward(hidden, qkv, {dim, 3 * dim}, workspace);
-    for (std::size_t text = 0; text < batch.texts(); ++text)
-      hidden.row(static_cast<Eigen::Index>(text)) = hidden.row(static_cast<Eigen::Index>(batch.offsets[text]));
-    qkv_lin_.forward(first_rows(hidden, batch.texts()), first_rows(qkv, batch.texts()), {0, dim}, workspace);
-    attend(batch, Queries::first_tokens, qkv, context, workspace);
+    const std::size_t texts = batch.texts(), dim = static_cast<std::size_t>(hidden.cols());
+    Rows cls = projected, qkv = workspace.qkv(texts), context = workspace.context(texts); // cls until out_lin
+    float* const of_heads = workspace.of_heads(texts).data();
+    const auto heads = static_cast<std::size_t>(context.cols()), head_dim = heads / n_heads_;
+    const auto of_head = [&](std::size_t head) -> Rows {
+      return {of_heads + head * texts * dim, projected.rows(), hidden.cols()};
+    };
+    for (std::size_t text = 0; text < texts; ++text)
+      std::copy_n(hidden.data() + batch.offsets[text] * dim, dim, cls.data() + text * dim);
+    qkv_lin_.forward(cls, qkv, {0, heads}, workspace);
+    workspace.share(n_heads_, 1, [&](std::size_t part, std::size_t first, std::size_t last) {
+      for (std::size_t head = first; head < last; ++head)
+        qkv_lin_.forward_transposed(qkv.data() + head * head_dim, 3 * heads, texts,
+                                    {heads + head * head_dim, heads + (head + 1) * head_dim}, of_head(head).data(), dim,
+                                    workspace.attention_scores(part), workspace.kernels());
+    });
+    workspace.share(texts, 1, [&](std::size_t part, std::size_t first, std::size_t last) {
+      for (std::size_t text = first; text < last; ++text) {
+        const float* tokens = hidden.data() + batch.offsets[text] * dim;
+        float* rows = of_heads + text * dim;
+        workspace.kernels().attention({rows, texts * dim, n_heads_, tokens, tokens, batch.length(text), dim, dim,
+                                       workspace.attention_scores(part), rows, texts * dim});
+      }
+    });
+    first_rows(hidden, texts) = cls;
+    for (std::size_t head = 0; head < n_heads_; ++head)
+      qkv_lin_.forward(of_head(head), qkv, {2 * heads + head * head_dim, 2 * heads + (head + 1) * head_dim}, workspace);
+    context = qkv.rightCols(context.cols());
     out_lin_.forward(context, projected, workspace);
   }
 
 private:
-  /// Which rows of qkv hold queries: every token's own, or in row i the one of text i's first token.
-  enum class Queries { all_tokens, first_tokens };
-
   MultiHeadSelfAttention(Linear qkv_lin, Linear out_lin, std::size_t n_heads)
       : qkv_lin_(qkv_lin), out_lin_(out_lin), n_heads_(n_heads) {}
 
-  void attend(const Batch& batch, Queries queries, const Rows& qkv, Rows context, Workspace& workspace) const {
-    const auto dim = static_cast<std::size_t>(context.cols());
-    const std::size_t head_dim = dim / n_heads_;
+  void attend(const Batch& batch, const Rows& qkv, Rows context, Workspace& workspace) const {
+    const auto heads = static_cast<std::size_t>(context.cols()), head_dim = heads / n_heads_;
     workspace.share(batch.texts() * n_heads_, 1, [&](std::size_t part, std::size_t first, std::size_t last) {
       for (std::size_t i = first; i < last; ++i) {
-        const std::size_t text = i / n_heads_, column = i % n_heads_ * head_dim;
-        const bool all = queries == Queries::all_tokens;
-        const std::size_t row = all ? batch.offsets[text] : text;
-        const float* keys = qkv.data() + batch.offsets[text] * 3 * dim + dim + column;
-        workspace.kernels().attention({qkv.data() + row * 3 * dim + column, all ? batch.length(text) : 1, keys,
-                                       keys + dim, batch.length(text), 3 * dim, head_dim,
-                                       workspace.attention_scores(part), context.data() + row * dim + column, dim});
+        const std::size_t text = i / n_heads_, column = i % n_heads_ * head_dim, row = batch.offsets[text];
+        const float* q = qkv.data() + row * 3 * heads + column;
+        workspace.kernels().attention({q, 3 * heads, batch.length(text), q + heads, q + 2 * heads, batch.length(text),
+                                       3 * heads, head_dim, workspace.attention_scores(part),
+                                       context.data() + row * heads + column, heads});
       }
     });
   }

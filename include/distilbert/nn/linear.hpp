@@ -57,6 +57,14 @@ public:
     }
   }
 
+  /// The other way, for some of the channels and without the bias: x [rows, channels] -> y [rows, in], each with a
+  /// stride in floats. `scratch` has transposed_scratch(panels of the channels) floats.
+  void forward_transposed(const float* x, std::size_t x_stride, std::size_t rows, Channels channels, float* y,
+                          std::size_t y_stride, float* scratch, const Kernels& kernels) const {
+    kernels.linear_transposed(
+        {x, x_stride, rows, weights_, channels.first / lanes, channels.last / lanes, scratch, y, y_stride});
+  }
+
 private:
   explicit Linear(PackedLinear weights) : weights_(weights) {}
 

@@ -21,25 +21,22 @@ class Workspace {
 public:
   explicit Workspace(const DistilBertConfig& config)
       : dim_(padded(config.dim)), heads_(Blocks{config.n_heads, config.head_dim()}.packed()),
-        hidden_dim_(padded(config.hidden_dim)), labels_(padded(config.num_labels())),
-        head_dim_(padded(config.head_dim())) {}
+        hidden_dim_(padded(config.hidden_dim)), labels_(padded(config.num_labels())), n_heads_(config.n_heads) {}
 
-  /// Makes room for a batch of that many tokens whose longest text has `longest`, and takes the kernels in use, and the
-  /// pool if there is one, for the call that begins. Allocates only when a larger batch, or a pool of more
-  /// threads, than ever before comes; what the buffers held is then lost. Throws ErrorCode::out_of_memory.
-  void begin(std::size_t tokens, std::size_t longest, ThreadPool* pool = nullptr) {
+  /// Makes room for a batch of that many tokens in that many texts, the longest of which has `longest`, and takes the
+  /// kernels in use, and the pool if there is one, for the call that begins. Allocates only when a larger batch, or a
+  /// pool of more threads, than ever before comes; what the buffers held is then lost. Throws ErrorCode::out_of_memory.
+  void begin(std::size_t tokens, std::size_t texts, std::size_t longest, ThreadPool* pool = nullptr) {
     kernels_ = &active_kernels();
     pool_ = pool;
     const std::size_t threads = pool ? pool->threads() : 1;
-    if (tokens > tokens_ || longest > longest_ || threads > threads_) {
-      const std::size_t most = std::max(tokens, tokens_), longest_ever = std::max(longest, longest_);
-      const std::size_t most_threads = std::max(threads, threads_);
+    const Sizes sizes{std::max(tokens, sizes_.tokens), std::max(texts, sizes_.texts), std::max(longest, sizes_.longest),
+                      std::max(threads, sizes_.threads)};
+    if (tokens > sizes_.tokens || texts > sizes_.texts || longest > sizes_.longest || threads > sizes_.threads) {
       memory_ = {};
-      tokens_ = longest_ = threads_ = 0;
-      memory_ = AlignedBuffer(bytes_for(most, longest_ever, most_threads));
-      tokens_ = most;
-      longest_ = longest_ever;
-      threads_ = most_threads;
+      sizes_ = {};
+      memory_ = AlignedBuffer(bytes_for(sizes));
+      sizes_ = sizes;
     }
   }
 
@@ -64,31 +61,45 @@ public:
   Rows projected(std::size_t rows) { return at(dim_ + 4 * heads_, rows, dim_); } // [T, dim] before the residual
   Rows intermediate(std::size_t rows) { return at(2 * dim_ + 4 * heads_, rows, hidden_dim_); }     // [T, hidden_dim]
   Rows logits(std::size_t rows) { return at(2 * dim_ + 4 * heads_ + hidden_dim_, rows, labels_); } // [texts, labels]
-  /// Scratch of the attention kernel for one part of what is shared: attention_scratch(longest)
-  float* attention_scores(std::size_t part) {
-    return floats(row_floats() * tokens_ + part * attention_scratch(longest_, head_dim_));
+  /// What the heads of each text's first token ask of the hidden states, and what they get: [n_heads texts, dim], head
+  /// after head
+  Rows of_heads(std::size_t texts) {
+    return {floats(row_floats() * sizes_.tokens), static_cast<Eigen::Index>(n_heads_ * texts),
+            static_cast<Eigen::Index>(dim_)};
   }
-  float* encoded_scale() { return attention_scores(threads_); } // [T]
+  /// Scratch of the attention kernel for one part of what is shared: attention_scratch(longest, dim)
+  float* attention_scores(std::size_t part) {
+    return of_heads(0).data() + n_heads_ * dim_ * sizes_.texts + part * attention_scratch(sizes_.longest, dim_);
+  }
+  float* encoded_scale() { return attention_scores(sizes_.threads); } // [T]
   /// The activations that enter a product, as int8 or bf16: [T, widest layer]
-  template <class X> X* encoded() { return reinterpret_cast<X*>(encoded_scale() + padded(tokens_)); }
+  template <class X> X* encoded() { return reinterpret_cast<X*>(encoded_scale() + padded(sizes_.tokens)); }
+
+  /// The largest batch so far, in each of its sizes, and the threads it was shared by.
+  struct Sizes {
+    std::size_t tokens = 0, texts = 0, longest = 0, threads = 1;
+  };
 
   /// Bytes of memory held, and the bytes that a batch of that size takes.
   std::size_t bytes() const { return memory_.size(); }
-  std::size_t bytes_for(std::size_t tokens, std::size_t longest, std::size_t threads = 1) const {
+  std::size_t bytes_for(const Sizes& sizes) const {
     const std::size_t widest = std::max({dim_, heads_, hidden_dim_});
-    return tokens * row_floats() * sizeof(float) + threads * attention_scratch(longest, head_dim_) * sizeof(float) +
-           padded(tokens) * sizeof(float) + tokens * widest * sizeof(std::uint16_t);
+    return sizes.tokens * row_floats() * sizeof(float) + sizes.texts * n_heads_ * dim_ * sizeof(float) +
+           sizes.threads * attention_scratch(sizes.longest, dim_) * sizeof(float) +
+           padded(sizes.tokens) * sizeof(float) + sizes.tokens * widest * sizeof(std::uint16_t);
   }
 
 private:
   std::size_t row_floats() const { return 2 * dim_ + 4 * heads_ + hidden_dim_ + labels_; }
   float* floats(std::size_t first) { return reinterpret_cast<float*>(memory_.data()) + first; }
   Rows at(std::size_t columns_before, std::size_t rows, std::size_t columns) {
-    return {floats(columns_before * tokens_), static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns)};
+    return {floats(columns_before * sizes_.tokens), static_cast<Eigen::Index>(rows),
+            static_cast<Eigen::Index>(columns)};
   }
 
-  std::size_t dim_, heads_, hidden_dim_, labels_, head_dim_; // packed sizes
-  std::size_t tokens_ = 0, longest_ = 0, threads_ = 0;
+  std::size_t dim_, heads_, hidden_dim_, labels_; // packed sizes
+  std::size_t n_heads_;
+  Sizes sizes_;
   AlignedBuffer memory_;
   const Kernels* kernels_ = nullptr;
   ThreadPool* pool_ = nullptr;
