@@ -127,9 +127,9 @@ void attention(benchmark::State& state, const Kernels& kernels, std::size_t leng
   const std::vector<float> qkv = normal(length * stride, 1.0f);
   std::vector<float> scratch(attention_scratch(length, head_dim)), context(length * head_dim), expected(context);
   const auto call = [&](float* to) {
-    return AttentionCall{
-        qkv.data(), length,  qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride, head_dim, scratch.data(),
-        to,         head_dim};
+    return AttentionCall{qkv.data(), stride, length,   qkv.data() + head_dim, qkv.data() + 2 * head_dim,
+                         length,     stride, head_dim, scratch.data(),        to,
+                         head_dim};
   };
   kernels.attention(call(context.data()));
   kernels::portable.attention(call(expected.data()));

@@ -131,8 +131,8 @@ void serve(Engine& engine) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv, argv + argc);
-  if (arguments.size() != 4) {
-    std::fputs("usage: distilbert-bench-engine MODEL fp32|bf16|int8|tokenizer THREADS\n", stderr);
+  if (arguments.size() != 5) {
+    std::fputs("usage: distilbert-bench-engine MODEL fp32|bf16|int8|tokenizer THREADS map|copy\n", stderr);
     return 2;
   }
   try {
@@ -143,6 +143,7 @@ int main(int argc, char** argv) {
       distilbert::LoadOptions options;
       options.precision = distilbert::precision_from_name(arguments[2]);
       options.threads = std::strtoul(arguments[3].c_str(), nullptr, 10);
+      options.memory = arguments[4] == "copy" ? distilbert::Memory::copy : distilbert::Memory::map;
       engine = std::make_unique<Classifier>(arguments[1], options);
     }
     std::puts("ready");

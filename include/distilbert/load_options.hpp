@@ -11,7 +11,8 @@ enum class Precision { fp32, bf16, int8 };
 
 /// map: the weights of a converted model are read from the page cache where they lie; the file must then not be
 /// truncated or rewritten in place while the model lives (replace it by renaming a new one over it).
-/// copy: they are read into private memory once, and nothing that happens to the file matters afterwards.
+/// copy: they are read into private memory once, and nothing that happens to the file matters afterwards. Loading takes
+/// 20 ms for 66 MB instead of one; each answer then comes sooner, by up to a tenth, from huge pages.
 enum class Memory { map, copy };
 
 /// A text that is not valid UTF-8: refuse it with ErrorCode::invalid_utf8, or read each maximal ill-formed part as

@@ -29,8 +29,9 @@ constexpr std::size_t tile_height(std::size_t rows, std::size_t tile) {
 /// not begin at 0 goes on from what is stored in y.
 struct TilePlace {
   std::size_t row, panel, first_k, last_k;
-  // Memory to fetch meanwhile, `ahead_step` bytes for each 64 bytes of a panel: the tiles of one part of the weights
-  // together fetch as much as that part is long, beginning where it ends, so that multiplying and waiting overlap.
+  // Memory to fetch meanwhile, `ahead_step` bytes for each 64 bytes of a panel: the last tiles of one part of the
+  // weights together fetch as much as that part is long, beginning where it ends, so that multiplying and waiting
+  // overlap.
   const unsigned char* ahead;
   std::size_t ahead_step;
 };
@@ -47,9 +48,8 @@ template <class X> struct Tiles {
   Tile<X> narrow;          // one row, one panel: what is left at the right edge, a panel or three in few models
 };
 
-/// With more tiles, multiplying takes so long that the CPU's own prefetching keeps up; longer parts would push out what
-/// is still needed. DistilBERT-base in int8 on Zen 4, 2026-11-21: 8 tokens in 2.1 instead of 2.7 ms, 16 in 3.6 instead
-/// of 4.1.
+/// The last tiles of a part fetch the next part; longer parts would push out what is still needed. DistilBERT-base in
+/// int8 on Zen 4, 2026-11-21: 8 tokens in 2.1 instead of 2.7 ms, 16 in 3.6 instead of 4.1, 32 in 6.4 instead of 6.8.
 inline constexpr std::size_t most_fetching_tiles = 4, most_fetched_bytes = std::size_t{256} * 1024;
 
 /// Runs the whole call, panels in the outer loop: the weights, which are the larger part, pass once.
@@ -66,12 +66,14 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
       const unsigned char* end =
           weights.panel(panel + width - 1) + panel_header_bytes(weights.precision) + last_k * bytes_of_k;
       const std::size_t part_bytes = width * (last_k - k) * bytes_of_k;
-      const bool fetches = tile_total <= most_fetching_tiles && part_bytes <= most_fetched_bytes;
-      const std::size_t ahead_bytes = fetches ? part_bytes / tile_total : 0;
+      const std::size_t fetching = part_bytes <= most_fetched_bytes ? std::min(tile_total, most_fetching_tiles) : 0;
       for (std::size_t row = 0, i = 0; row < call.rows; ++i) {
         const std::size_t height = wide ? tile_height(call.rows, i) : 1;
-        (wide ? tiles.wide[height - 1] : tiles.narrow)(
-            call, {row, panel, k, last_k, end + i * ahead_bytes, fetches ? width * 64 / tile_total : 0});
+        const bool fetches = i + fetching >= tile_total;
+        const std::size_t part = fetches ? i + fetching - tile_total : 0;
+        (wide ? tiles.wide[height - 1]
+              : tiles.narrow)(call, {row, panel, k, last_k, end + (fetches ? part * part_bytes / fetching : 0),
+                                     fetches ? width * 64 / fetching : 0});
         row += height;
       }
     }

@@ -16,7 +16,8 @@ public:
             config.activation == Activation::relu ? Epilogue::relu : Epilogue::gelu};
   }
 
-  /// hidden [T, dim] -> projected [T, dim]
+  /// hidden [T, dim] -> projected [T, dim]. (Measured: both products in turn over chunks of 48 to 128 rows, whose
+  /// intermediate values stay in the second-level cache, gain nothing.)
   void forward(const Rows& hidden, Rows projected, Workspace& workspace) const {
     const Rows intermediate = workspace.intermediate(static_cast<std::size_t>(hidden.rows()));
     lin1_.forward(hidden, intermediate, workspace, activation_);
