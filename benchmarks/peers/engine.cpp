@@ -70,17 +70,41 @@ private:
   std::vector<float> logits_;
 };
 
+std::vector<std::string> lines_of(std::string_view file) {
+  std::vector<std::string> lines;
+  std::ifstream in{std::string(file)};
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+/// Its input is a file with a text on each line; each is a call of its own.
+class OneByOne : public Engine {
+public:
+  OneByOne(const std::string& model, const distilbert::LoadOptions& options)
+      : classifier_(distilbert::TextClassifier::from_pretrained(model, options)) {}
+
+  void set_input(std::string_view file) override { texts_ = lines_of(file); }
+  void run() override {
+    logits_.clear();
+    for (const std::string& text : texts_)
+      for (const float logit : classifier_.logits(std::vector<std::string_view>{text}))
+        logits_.push_back(logit);
+  }
+  void print_answer() const override { print_numbers(logits_, ' '); }
+
+private:
+  distilbert::TextClassifier classifier_;
+  std::vector<std::string> texts_;
+  std::vector<float> logits_;
+};
+
 /// Its input is a file with a text on each line, its answer the ids of all texts one after the other.
 class TextEncoder : public Engine {
 public:
   explicit TextEncoder(const std::string& model) : tokenizer_(distilbert::Tokenizer::from_pretrained(model)) {}
 
-  void set_input(std::string_view file) override {
-    texts_.clear();
-    std::ifstream in{std::string(file)};
-    for (std::string line; std::getline(in, line);)
-      texts_.push_back(line);
-  }
+  void set_input(std::string_view file) override { texts_ = lines_of(file); }
   void run() override {
     ids_.clear();
     for (const std::string& text : texts_)
@@ -112,7 +136,7 @@ void serve(Engine& engine) {
     const std::size_t space = line.find(' ');
     const std::string_view command = std::string_view(line).substr(0, space);
     const std::string_view rest = space == std::string::npos ? "" : std::string_view(line).substr(space + 1);
-    if (command == "input") {
+    if (command == "input" || command == "sorted") {
       engine.set_input(rest);
     } else if (command == "answer") {
       engine.run();
@@ -132,7 +156,7 @@ void serve(Engine& engine) {
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv, argv + argc);
   if (arguments.size() != 5) {
-    std::fputs("usage: distilbert-bench-engine MODEL fp32|bf16|int8|tokenizer THREADS map|copy\n", stderr);
+    std::fputs("usage: distilbert-bench-engine MODEL fp32|bf16|int8|int8-texts|tokenizer THREADS map|copy\n", stderr);
     return 2;
   }
   try {
@@ -141,10 +165,14 @@ int main(int argc, char** argv) {
       engine = std::make_unique<TextEncoder>(arguments[1]);
     } else {
       distilbert::LoadOptions options;
-      options.precision = distilbert::precision_from_name(arguments[2]);
+      const std::string precision = arguments[2].substr(0, arguments[2].find('-'));
+      options.precision = distilbert::precision_from_name(precision);
       options.threads = std::strtoul(arguments[3].c_str(), nullptr, 10);
       options.memory = arguments[4] == "copy" ? distilbert::Memory::copy : distilbert::Memory::map;
-      engine = std::make_unique<Classifier>(arguments[1], options);
+      if (arguments[2] == precision)
+        engine = std::make_unique<Classifier>(arguments[1], options);
+      else
+        engine = std::make_unique<OneByOne>(arguments[1], options);
     }
     std::puts("ready");
     std::fflush(stdout);

@@ -2,8 +2,9 @@
 """One peer behind the protocol of the benchmark (run.py describes it): engines.py ENGINE MODEL PRECISION THREADS
 
 MODEL is a folder that make_models.py wrote. Each engine is set up as its documentation says for the least latency on
-so many threads. Texts of one length go in as they are; of a mixed batch, each engine gets what its documentation asks
-for: texts sorted by length, in padded batches of SORTED_BATCH.
+so many threads. A batch goes in whole, padded to its longest text, or, where it is said to be sorted, in batches of
+SORTED_BATCH texts of about the same length. PRECISION is "ids" for a tokenizer, and ends in "-texts" for an engine
+behind a tokenizer that answers one text after the other.
 """
 
 import os
@@ -17,12 +18,12 @@ SORTED_BATCH = 16
 class Engine:
     """What the protocol asks of an engine. `answer` is a flat list of numbers."""
 
-    def set_input(self, line):
+    def set_input(self, line, sort=False):
         texts = [[int(number) for number in text.split(",")] for text in line.split(" ")]
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        if len(set(map(len, texts))) == 1:
-            chunks = [order]
-        else:
+        order = list(range(len(texts)))
+        chunks = [order]
+        if sort:
+            order.sort(key=lambda i: len(texts[i]))
             chunks = [order[i : i + SORTED_BATCH] for i in range(0, len(order), SORTED_BATCH)]
         self.order = order
         self.batches = [self.prepare([texts[i] for i in chunk]) for chunk in chunks]
@@ -141,6 +142,26 @@ class CompiledPyTorch(PyTorch):
     compiled = True
 
 
+class OneByOne:
+    """A tokenizer in front of an engine: texts in, logits out, one after the other."""
+
+    def __init__(self, engine, model):
+        import tokenizers
+
+        self.tokenizer = tokenizers.Tokenizer.from_file(str(model / "huggingface" / "tokenizer.json"))
+        self.engine = engine
+
+    def set_input(self, line):
+        self.texts = pathlib.Path(line).read_text(encoding="utf-8").split("\n")[:-1]
+
+    def run(self):
+        engine, encode = self.engine, self.tokenizer.encode
+        self.logits = [engine.forward(engine.prepare([encode(text).ids]))[0] for text in self.texts]
+
+    def answer(self):
+        return [float(value) for row in self.logits for value in row]
+
+
 class TextEncoder(Engine):
     """Tokenizers: the input is a file with a text on each line, the answer the ids of all texts."""
 
@@ -231,13 +252,17 @@ def main():
     os.environ.setdefault("OMP_NUM_THREADS", threads)
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not get among the replies
-    engine = ENGINES[name](pathlib.Path(model), precision, int(threads))
+    engine = ENGINES[name](pathlib.Path(model), precision.removesuffix("-texts"), int(threads))
+    if precision.endswith("-texts"):
+        engine = OneByOne(engine, pathlib.Path(model))
     print("ready", file=replies, flush=True)
     for line in sys.stdin:
         command, _, rest = line.rstrip("\n").partition(" ")
         reply = ""
         if command == "input":
             engine.set_input(rest)
+        elif command == "sorted":
+            engine.set_input(rest, sort=True)
         elif command == "answer":
             engine.run()
             reply = " ".join(map(repr, engine.answer()))

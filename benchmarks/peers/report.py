@@ -85,6 +85,16 @@ def start_table(results, model):
     return table(["engine", "first answer, ms", "peak memory, MiB"], lines) if lines else ""
 
 
+def texts_table(results):
+    rows = sorted(results["texts"], key=lambda row: row["seconds"])
+    lines = [
+        [f"{name_of(row['engine'])} {row['precision']}", f"{row['texts'] / row['seconds']:.0f}",
+         milliseconds(row["seconds"] / row["texts"])]
+        for row in rows
+    ]  # fmt: skip
+    return table(["engine", "texts a second", "ms a text"], lines) if lines else ""
+
+
 def tokenizer_table(results):
     rows = sorted(results["tokenizers"], key=lambda row: row["seconds"])
     versions = results["versions"]
@@ -166,7 +176,8 @@ INTRODUCTION = """# The peers, side by side
 Each figure is the least of several rounds in which the engines took turns. Milliseconds; in brackets the share of the
 bound, which is the time that all operations take at the rate that the multiply-add instructions of that precision reach
 here, or that reading every weight once takes, whichever is longer. Operations count the last layer for [CLS] only, all
-that a classifier needs.
+that a classifier needs. The weights of all engines lie in private memory; a process that answers once maps them.
+64 sentences go to each peer as one padded batch, or, sorted by length, in padded batches of 16; here they are the same.
 
 {peaks}
 
@@ -198,6 +209,11 @@ def report(results):
         if found:
             text += f"\n## Start of a process, {MODELS[model]}\n\nTo its first answer, to 16 tokens, files in the page"
             text += f" cache, 1 thread; memory after 128 tokens.\n\n{found}"
+    found = texts_table(results)
+    if found:
+        texts = results["texts"][0]["texts"]
+        text += f"\n## Text in, answer out, {MODELS['sst2']}\n\n{texts} sentences of film reviews, a call for each, 1 thread;"
+        text += f" the peers with HF tokenizers.\n\n{found}"
     found = tokenizer_table(results)
     if found:
         texts = results["tokenizers"][0]["texts"]

@@ -3,7 +3,9 @@
 
 Every engine is a process of its own that answers lines on its standard input:
 
-  input 101,2023,102 101,102   the token ids of the texts to come (for tokenizers: a file with a text on each line)
+  input 101,2023,102 101,102   the token ids of the texts to come (for tokenizers, and engines behind one: a file with
+                               a text on each line)
+  sorted 101,2023,102 101,102  the same; an engine that pads may sort them, and cut them into batches
   answer                       runs once; the reply is the logits (the ids) of all texts
   time SECONDS                 runs at least once, and again until that much time is used; the reply is the time of
                                each run in seconds
@@ -41,7 +43,9 @@ CLASSIFIERS = [
     (OURS, "int8"), ("onnxruntime", "int8"), ("openvino", "int8"), ("ctranslate2", "int8"),
 ]  # fmt: skip
 QUICK_TO_START = [contender for contender in CLASSIFIERS if contender[0] != "pytorch-compiled"]  # which takes 20 s
+ONE_BY_ONE = [(OURS, "int8-texts"), ("onnxruntime", "int8-texts"), ("openvino", "int8-texts")]
 TOKENIZERS = [OURS, "tokenizers", "tokenizers-next", "tokie", "nanotoken", "flash-tokenizer"]
+PARTS = ("latency", "start", "texts", "tokenizers")
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 FP32_TOLERANCE = 1e-3  # of logits of size 1
 LONG = 1.0  # seconds: what takes longer is run in two rounds only
@@ -58,7 +62,7 @@ class Engine:
         self.name, self.precision = name, precision
         mode = "tokenizer" if precision == "ids" else precision
         if name == OURS:
-            folder = model / f"distilbert-{'fp32' if precision == 'ids' else precision}"
+            folder = model / f"distilbert-{'fp32' if precision == 'ids' else precision.removesuffix('-texts')}"
             # The weights lie in private memory, as those of every peer do, unless the process is to answer just once.
             command = [BUILD / "bin" / "distilbert-bench-engine", folder, mode, threads, "map" if once else "copy"]
         else:
@@ -136,11 +140,13 @@ def shapes(sentences):
     batches["8x32"] = [text(32) for _ in range(8)]
     batches["32x128"] = [text(128) for _ in range(32)]
     batches["64 sentences"] = sentences
+    batches["64 sentences, sorted"] = sentences
     return batches
 
 
-def as_line(texts):
-    return " ".join(",".join(map(str, ids)) for ids in texts)
+def as_input(shape, texts):
+    ids = (",".join(map(str, text)) for text in texts)
+    return ["sorted" if shape.endswith("sorted") else "input", *ids]
 
 
 def operations(config, texts):
@@ -184,13 +190,13 @@ def start(run, contenders, threads, model):
     return engines
 
 
-def check(run, engines, label, line):
+def check(run, engines, label, command):
     """Lets every engine answer once, which also warms it up, and compares the answers. Returns those that can answer,
     with the largest difference of each from the first that is exact."""
     exact, differences = None, {}
     for engine in list(engines):
         try:
-            engine.ask("input", line)
+            engine.ask(*command)
             answer = engine.numbers("answer")
             engine.pause()
         except EngineFailed as failure:
@@ -208,7 +214,7 @@ def check(run, engines, label, line):
     return differences
 
 
-def compete(run, engines, shape, line, differences, record):
+def compete(run, engines, shape, command, differences, record):
     """Rounds in which each engine is timed once; record(engine, times) in the end."""
     times = {engine: [] for engine in engines}
     rounds = run.rounds
@@ -216,7 +222,7 @@ def compete(run, engines, shape, line, differences, record):
     while done < rounds:
         for engine in engines:
             run.progress.set_postfix_str(f"{shape}, {engine}")
-            engine.ask("input", line)
+            engine.ask(*command)
             times[engine] += engine.numbers("time", run.budget)
             engine.pause()
         done += 1
@@ -237,7 +243,8 @@ class Run:
         self.log = open(BUILD / "engines.log", "w")
         self.failures = []
         self.results = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "quick": args.quick,
-                        "versions": versions(), "peaks": {}, "latency": [], "start": [], "tokenizers": []}  # fmt: skip
+                        "versions": versions(), "peaks": {}, "latency": [], "start": [], "texts": [],
+                        "tokenizers": []}  # fmt: skip
 
     def cpus(self, threads):
         return set(self.all_cpus[:threads])
@@ -270,7 +277,7 @@ def measure_latency(run, name, threads, batches):
     try:
         for shape, texts in batches.items():
             label = f"{name}, {threads} threads, {shape}"
-            differences = check(run, engines, label, as_line(texts))
+            differences = check(run, engines, label, as_input(shape, texts))
 
             def record(engine, least, median, difference):
                 run.results["latency"].append(
@@ -279,7 +286,7 @@ def measure_latency(run, name, threads, batches):
                      "bound": bound(config, texts, engine.precision, peaks), "difference": difference}
                 )  # fmt: skip
 
-            compete(run, engines, shape, as_line(texts), differences, record)
+            compete(run, engines, shape, as_input(shape, texts), differences, record)
             run.progress.update()
     finally:
         for engine in engines:
@@ -297,10 +304,10 @@ def measure_start(run, name, batches):
             run.progress.set_postfix_str(f"start of {' '.join(contender)}")
             try:
                 engine = Engine(*contender, 1, model, run.cpus(1), run.log, once=True)
-                engine.ask("input", as_line(batches["1x16"]))
+                engine.ask(*as_input("1x16", batches["1x16"]))
                 engine.ask("answer")
                 seconds = time.perf_counter() - engine.start
-                engine.ask("input", as_line(batches["1x128"]))
+                engine.ask(*as_input("1x128", batches["1x128"]))
                 engine.ask("answer")
                 memory = engine.peak_memory()
                 engine.close()
@@ -316,13 +323,38 @@ def measure_start(run, name, batches):
         )
 
 
-def measure_tokenizers(run, sentences):
-    model = run.args.models_at / "base"
+def as_file(sentences):
     file = BUILD / "sentences.txt"
     file.write_text("".join(text + "\n" for text in sentences), encoding="utf-8")
+    return file
+
+
+def measure_texts(run, sentences):
+    """Sentences through the shipped model, tokenising included, a call for each."""
+    file = as_file(sentences)
+    engines = start(run, run.wanted(ONE_BY_ONE), 1, run.args.models_at / "sst2")
+    try:
+        differences = check(run, engines, "texts", ["input", file])
+
+        def record(engine, least, median, difference):
+            run.results["texts"].append(
+                {"engine": engine.name, "precision": engine.precision.removesuffix("-texts"), "seconds": least,
+                 "median": median, "texts": len(sentences), "difference": difference}
+            )  # fmt: skip
+
+        compete(run, engines, "texts one by one", ["input", file], differences, record)
+        run.progress.update()
+    finally:
+        for engine in engines:
+            engine.close()
+
+
+def measure_tokenizers(run, sentences):
+    model = run.args.models_at / "base"
+    file = as_file(sentences)
     engines = start(run, run.wanted((name, "ids") for name in TOKENIZERS), 1, model)
     try:
-        differences = check(run, engines, "tokenizers", str(file))
+        differences = check(run, engines, "tokenizers", ["input", file])
 
         def record(engine, least, median, difference):
             engine.ask("input", file)
@@ -332,7 +364,7 @@ def measure_tokenizers(run, sentences):
                  "bytes": file.stat().st_size, "tokens": tokens, "same_ids": difference == 0}
             )  # fmt: skip
 
-        compete(run, engines, "tokenizers", str(file), differences, record)
+        compete(run, engines, "tokenizers", ["input", file], differences, record)
         run.progress.update()
     finally:
         for engine in engines:
@@ -366,8 +398,7 @@ def main():
     parser.add_argument("--models", nargs="+", choices=("base", "sst2"), default=["base", "sst2"], metavar="NAME")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument("--shapes", nargs="+", metavar="SHAPE", help='such as 1x16 or "64 sentences"; default: all')
-    parser.add_argument("--parts", nargs="+", choices=("latency", "start", "tokenizers"), metavar="PART",
-                        default=["latency", "start", "tokenizers"], help="latency, start, tokenizers")  # fmt: skip
+    parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART", default=PARTS, help=", ".join(PARTS))  # fmt: skip
     parser.add_argument("--models-at", type=pathlib.Path, default=BUILD / "models", metavar="DIR")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "build" / "sst", metavar="DIR")
     parser.add_argument("--to", type=pathlib.Path, default=BUILD / "results.json", metavar="FILE")
@@ -375,7 +406,10 @@ def main():
     sys.path.insert(0, str(ROOT / "weights_converter" / "train"))
     import sst
 
-    sentences = [sst.as_written(text) for text, _ in sst.read(sst.fetch(args.data), "dev", phrases=False)]
+    def sentences_of(part):
+        return [sst.as_written(text) for text, _ in sst.read(sst.fetch(args.data), part, phrases=False)]
+
+    sentences = sentences_of("dev")
     encode = tokenizers.Tokenizer.from_file(str(args.models_at / args.models[0] / "huggingface" / "tokenizer.json"))
     batches = shapes([encode.encode(text).ids for text in sentences[:64]])
     asked = {shape: texts for shape, texts in batches.items() if not args.shapes or shape in args.shapes}
@@ -385,9 +419,11 @@ def main():
     starts = 1 if args.quick else 3
     each = len(threads) * len(asked) * ("latency" in args.parts) + starts * ("start" in args.parts)
     total = len(args.models) * each
-    run.progress = tqdm.tqdm(total=total + ("tokenizers" in args.parts), smoothing=0)
+    run.progress = tqdm.tqdm(total=total + ("texts" in args.parts) + ("tokenizers" in args.parts), smoothing=0)
     if "tokenizers" in args.parts:
         measure_tokenizers(run, sentences)
+    if "texts" in args.parts:
+        measure_texts(run, sentences_of("test"))
     for name in args.models:
         if "start" in args.parts:
             measure_start(run, name, batches)
