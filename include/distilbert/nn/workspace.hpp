@@ -136,6 +136,15 @@ public:
     return {*this, std::move(workspace)};
   }
 
+  /// Bytes held by the workspaces that are not in use.
+  std::size_t bytes() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::size_t sum = 0;
+    for (const auto& workspace : idle_)
+      sum += workspace->bytes();
+    return sum;
+  }
+
 private:
   void give_back(std::unique_ptr<Workspace> workspace) {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -100,6 +100,17 @@ public:
   /// Tokens of one text, special tokens included, that are read
   std::size_t max_length() const { return state_->max_length; }
 
+  /// The most bytes of activations that one call holds, whatever the number and the length of its texts; calls at the
+  /// same time hold as much each. They are kept for later calls. The weights, 1 MB or two of vocabulary, the answers
+  /// and a few bytes for each text come on top.
+  std::size_t memory_bound() const {
+    // Of words, a guess in run_batches is a quarter of the tokens at the worst.
+    const std::size_t tokens = std::max(4 * batch_tokens, max_length());
+    return state_->pool.threads() * Workspace(config()).bytes_for({tokens, batch_tokens, max_length()});
+  }
+  /// Bytes of activations held by no call that runs now.
+  std::size_t memory_held() const { return state_->workspaces.bytes(); }
+
 private:
   /// Tokens that one thread runs at a time: enough to keep the products busy, few enough to stay in its cache.
   static constexpr std::size_t batch_tokens = 256;
