@@ -275,7 +275,7 @@ struct Operation {
 };
 constexpr Operation operations[] = {
     {"linear_fp32", linear_fp32, 0x279ccb5d61cf7a33},
-    {"linear_int8", linear_int8, 0x0bd9cfaeca792421},
+    {"linear_int8", linear_int8, 0x827e2a62895d6b97},
     {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
     {"attention", attention, 0x8425d1f38dca8ffc},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},

@@ -60,10 +60,10 @@ inline F lane_gelu(const F& x) {
   return half * lane_erf(x * 0.70710678118654752f) + half;
 }
 
-/// GELU to 4e-5 of |x|, for what is rounded to bf16 or int8 next
+/// GELU to 5e-6 of |x|, for what is rounded to bf16 or int8 next
 inline F lane_rough_gelu(const F& x) {
-  const F u = x.max(-4.0f).min(4.0f);
-  const F t = (u * u) * 0.125f - 1.0f;
+  const F u = x.max(-4.5f).min(4.5f);
+  const F t = (u * u) * (2.0f / (4.5f * 4.5f)) - 1.0f;
   return x * (u * polynomial(t, phi_coefficients) + 0.5f);
 }
 

@@ -15,10 +15,11 @@ inline constexpr float erf_coefficients[] = {1.0311199584975839e-3f,  -2.7037686
                                              -7.251838594675064e-2f,  9.083222597837448e-2f,   -1.1118528246879578e-1f,
                                              1.3773953914642334e-1f,  -1.8564121425151825e-1f, 3.721076250076294e-1f};
 
-/// (Phi(x) - 1/2) / x in t = x^2 / 8 - 1, Phi being the normal distribution function, fitted by Lawson's algorithm on
-/// |x| <= 4, at whose ends Phi becomes exactly 0 and 1; to 3.2e-5, which is what Phi lacks there.
-inline constexpr float phi_coefficients[] = {-0x1.8b15a8p-9f, 0x1.1d2214p-7f, -0x1.aac592p-7f, 0x1.5955c2p-6f,
-                                             -0x1.2b1d4ap-5f, 0x1.cc55d8p-5f, -0x1.598de2p-4f, 0x1.6854a4p-3f};
+/// (Phi(x) - 1/2) / x in t = 2 x^2 / 4.5^2 - 1, Phi being the normal distribution function, fitted by Lawson's
+/// algorithm on |x| <= 4.5, at whose ends Phi becomes 1 and, to 3e-8, 0; to 4.1e-6
+inline constexpr float phi_coefficients[] = {-0x1.dd7234p-10f, 0x1.45722cp-8f, -0x1.9c61eep-8f, 0x1.3c14c6p-7f,
+                                             -0x1.2c68b4p-6f,  0x1.d8e1a2p-6f, -0x1.49ea88p-5f, 0x1.bf9524p-5f,
+                                             -0x1.3c24dcp-4f,  0x1.4157f8p-3f};
 
 /// A group of sixteen of which only the first n lanes count: multiply by the sixteen floats from first_lanes + 16 - n.
 inline constexpr float first_lanes[31] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
