@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 
 using distilbert::Vocabulary;
 using distilbert::detail::append_word_pieces;
+using distilbert::detail::AsciiPieces;
 using distilbert::detail::Piece;
 
 namespace {
@@ -80,4 +82,44 @@ TEST_CASE("tokens longer than a slot of the table") {
   CHECK(pieces_of("abcdefghijklmnopabcdefghijklmnopqr", vocabulary) == Pieces{{2, 0, 16}, {3, 16, 34}});
   CHECK(pieces_of("abcdefghijklmnopabcdefghijklmnopq", vocabulary) ==
         Pieces{{2, 0, 16}, {4, 16, 31}, {5, 31, 32}, {6, 32, 33}});
+}
+
+TEST_CASE("the short way for ASCII words finds the same pieces") {
+  std::mt19937 random(1);
+  const auto random_text = [&](const std::string& bytes, std::size_t longest) {
+    std::string text;
+    for (auto size = 1 + random() % longest; size > 0; --size)
+      text += bytes[random() % bytes.size()];
+    return text;
+  };
+  std::size_t spelt = 0;
+  for (int round = 0; round < 500; ++round) {
+    const std::string prefix = std::vector<std::string>{"##", "", "a", "ab"}[random() % 4];
+    std::string lines = "[UNK]\n";
+    for (auto count = random() % 60; count > 0; --count) // "p" and "0" are one to the table of lengths
+      lines += (random() % 2 == 0 ? prefix : "") +
+               random_text(random() % 8 == 0 ? std::string("ab#\0", 4) : "abp0A", random() % 4 == 0 ? 20 : 3) + "\n";
+    const auto vocabulary = Vocabulary::from_lines(lines + "\xC3\xA1\n##" + prefix + "\xC3\xA1\n");
+    const AsciiPieces ascii(vocabulary.table(), prefix);
+    for (int i = 0; i < 50; ++i) {
+      const std::string word = random_text("abp0A", 30);
+      std::string scratch;
+      std::vector<Piece> expected, pieces;
+      append_word_pieces(vocabulary.table(), prefix, 0, word, scratch, expected);
+      scratch = prefix + word + std::string(distilbert::detail::word_padding, '\0');
+      if (!ascii.for_each(vocabulary.table(), prefix, scratch.data() + prefix.size(), word.size(),
+                          [&](std::int32_t id, std::size_t begin, std::size_t end) {
+                            pieces.push_back({id, begin, end});
+                          }))
+        pieces.assign(1, {0, 0, word.size()});
+      spelt += pieces.at(0).id != 0;
+      REQUIRE(pieces.size() == expected.size());
+      for (std::size_t k = 0; k < pieces.size(); ++k) {
+        REQUIRE(pieces[k].id == expected[k].id);
+        REQUIRE(pieces[k].begin == expected[k].begin);
+        REQUIRE(pieces[k].end == expected[k].end);
+      }
+    }
+  }
+  CHECK(spelt > 4000);
 }

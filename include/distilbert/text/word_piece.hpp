@@ -2,6 +2,7 @@
 // WordPiece: a word becomes the longest tokens that spell it, from left to right (Schuster and Nakajima 2012; BERT,
 // Devlin et al. 2018).
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,6 +52,78 @@ bool for_each_piece(const TokenTable& vocabulary, std::string_view prefix, char*
   }
   return size == 0;
 }
+
+/// The short way of for_each_piece for words of ASCII letters and digits: the tokens of one and two bytes by these
+/// bytes, and the longest other ones by their first three. An invented word falls into pieces of two bytes mostly,
+/// which need no hash, no comparison and hardly a branch here. 192 KiB, 0.2 ms to build for BERT's English vocabulary.
+/// Immutable; const methods are safe from many threads at once.
+class AsciiPieces {
+public:
+  /// Neither is kept. The vocabulary's numbers must lie below 2^29.
+  AsciiPieces(const TokenTable& vocabulary, std::string_view prefix) : short_(2 * pairs), longest_(2 * triples) {
+    for (std::size_t number = 0; number < vocabulary.size(); ++number) {
+      const std::string_view token = vocabulary.token(number);
+      add(0, token, number);
+      const bool may_continue = prefix.empty() || (!token.empty() && token[0] == prefix[0]); // saves most calls
+      if (may_continue && token.substr(0, prefix.size()) == prefix)
+        add(1, token.substr(prefix.size()), number);
+    }
+    for (auto row = short_.begin(); row != short_.end(); row += row_size) // first of a row: the token of one byte
+      if (*row != 0)
+        std::replace(row + 1, row + row_size, std::uint32_t{0}, *row);
+  }
+
+  /// As for_each_piece with what the constructor got; but a null byte must follow the word.
+  template <class F>
+  bool for_each(const TokenTable& vocabulary, std::string_view prefix, char* word, std::size_t size, F&& piece) const {
+    for (std::size_t begin = 0; begin < size;) {
+      char* const rest = word + begin;
+      const std::size_t continues = begin > 0;
+      const std::uint32_t found = short_[continues * pairs + pair(rest[0], rest[1])];
+      TokenTable::Match match{static_cast<std::int32_t>(found >> 2) - 1, found & 3};
+      const std::size_t longest = std::min<std::size_t>(longest_[continues * triples + triple(rest)], size - begin);
+      if (longest > 2) {
+        const std::size_t front = continues * prefix.size();
+        std::memcpy(rest - front, prefix.data(), front);
+        const TokenTable::Match longer = vocabulary.longest_match(rest - front, front + longest, front + 2);
+        if (longer.value != TokenTable::none)
+          match = {longer.value, longer.length - front};
+      }
+      if (match.value == TokenTable::none)
+        return false;
+      piece(match.value, begin, begin + match.length);
+      begin += match.length;
+    }
+    return true;
+  }
+
+private:
+  static constexpr std::size_t pairs = 1 << 14, triples = 1 << 15;
+  static constexpr std::ptrdiff_t row_size = 1 << 7; // pairs that begin with the same byte
+
+  static std::size_t pair(char first, char second) {
+    return static_cast<std::size_t>((first & 127) << 7 | (second & 127));
+  }
+  /// Letters of either case are one; a digit and a letter may be, too: that costs time alone.
+  static std::size_t triple(const char* bytes) {
+    return static_cast<std::size_t>((bytes[0] & 31) << 10 | (bytes[1] & 31) << 5 | (bytes[2] & 31));
+  }
+  /// Other bytes are in no word, and must not pass for those that are.
+  static bool is_ascii(char byte) { return byte != '\0' && static_cast<unsigned char>(byte) < 128; }
+
+  void add(std::size_t continues, std::string_view token, std::size_t number) {
+    if (token.size() > 2) {
+      std::uint8_t& longest = longest_[continues * triples + triple(token.data())];
+      longest = static_cast<std::uint8_t>(std::max<std::size_t>(longest, std::min<std::size_t>(token.size(), 255)));
+    } else if (!token.empty() && is_ascii(token.front()) && is_ascii(token.back())) {
+      short_[continues * pairs + pair(token[0], token.size() > 1 ? token[1] : '\0')] =
+          static_cast<std::uint32_t>((number + 1) << 2 | token.size());
+    }
+  }
+
+  std::vector<std::uint32_t> short_;  // [2][pairs] (number + 1) * 4 + bytes of the longest of one or two; 0: none
+  std::vector<std::uint8_t> longest_; // [2][triples] bytes of the longest of three or more, at most 255; 0: none
+};
 
 /// Appends the pieces of `word` to `pieces`; a word that the vocabulary cannot spell is one unknown token.
 inline void append_word_pieces(const TokenTable& vocabulary, std::string_view prefix, std::int32_t unknown_id,
