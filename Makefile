@@ -98,6 +98,11 @@ format: build/.setup-test ## bring every C++ source into the project's format
 convert: build/build.ninja ## build build/bin/distilbert-convert
 	cmake --build build --target distilbert-convert
 
+.PHONY: static
+static: build/.setup ## build the programs without shared libraries, for any Linux, into build/static/bin
+	cmake --preset static
+	cmake --build --preset static
+
 .PHONY: install
 install: build/build.ninja ## install headers, CMake package and programs: make install PREFIX=/usr/local
 	cmake --build build --target distilbert-classify distilbert-convert

@@ -6,4 +6,4 @@ set -eu
 cd "$(dirname "$0")/.."
 
 tools/sources.sh | xargs clang-format --dry-run -Werror
-run-clang-tidy -quiet -p "$1" "^$PWD/(examples|tests|weights_converter)/"
+run-clang-tidy -quiet -p "$1" "^$PWD/(benchmarks|examples|tests|weights_converter)/"

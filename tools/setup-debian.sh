@@ -8,7 +8,7 @@ set -eu
 packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
 packages="$packages doctest-dev"
 if [ "${1-}" = test ]; then
-  packages="$packages ccache clang clang-format clang-tidy libclang-rt-dev pkg-config python3 python3-venv"
+  packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3 python3-venv"
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi
