@@ -27,6 +27,15 @@ struct Classification {
   bool truncated = false;      // the text had more tokens than max_length(); the rest was not read
 };
 
+/// The files of a model, in memory: of a program, say, that carries its model inside. A tokenizer.json has no place
+/// here.
+struct ModelBytes {
+  std::string_view config;           // config.json
+  std::string_view tokenizer_config; // tokenizer_config.json; may be empty
+  std::string_view vocabulary;       // vocab.txt
+  std::string_view weights;          // model.safetensors; of a converted model it must start at a multiple of 64 bytes
+};
+
 /// Sequence classification with everything that belongs to it: tokenizer, model, labels.
 ///
 /// Scores follow transformers' text-classification pipeline: the bare logits if problem_type is "regression", else the
@@ -38,15 +47,21 @@ public:
   /// Loads a model directory, converted or as Hugging Face writes it. Throws Error with the reason if it is not one.
   static TextClassifier from_pretrained(const std::filesystem::path& directory, const LoadOptions& options = {}) {
     const auto config = DistilBertConfig::from_pretrained(directory);
-    TokenizerOptions text_options;
-    text_options.encode_special_tokens = options.encode_special_tokens;
-    text_options.invalid_utf8 = options.invalid_utf8;
-    auto tokenizer = Tokenizer::from_pretrained(directory, text_options);
+    auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options));
     const auto weights = PackedModel::from_pretrained(directory, config, options);
-    TextClassifier classifier(config, std::move(tokenizer), weights, options);
-    if (options.selfcheck)
-      classifier.selfcheck(weights.probe());
-    return classifier;
+    return from_parts(config, std::move(tokenizer), weights, options);
+  }
+
+  /// Loads a model that lies in memory. Vocabulary and converted weights are used where they lie: they must outlive the
+  /// classifier. options.memory has no meaning here. Errors begin with the name that the part has as a file.
+  static TextClassifier from_memory(const ModelBytes& files, const LoadOptions& options = {}) {
+    const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
+    auto tokenizer = Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options));
+    const auto weights = named("model.safetensors", [&] {
+      const auto* bytes = reinterpret_cast<const unsigned char*>(files.weights.data());
+      return PackedModel::from_safetensors(SafeTensors::parse(bytes, files.weights.size()), config, options);
+    });
+    return from_parts(config, std::move(tokenizer), weights, options);
   }
 
   /// Throws ErrorCode::invalid_utf8 (by default), non_finite_result.
@@ -134,6 +149,27 @@ private:
       throw Error(ErrorCode::invalid_vocabulary,
                   "the tokenizer has ids up to " + std::to_string(state_->tokenizer.vocabulary_size() - 1) +
                       ", the model " + std::to_string(config.vocab_size) + " embeddings");
+  }
+
+  static TextClassifier from_parts(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights,
+                                   const LoadOptions& options) {
+    TextClassifier classifier(config, std::move(tokenizer), weights, options);
+    if (options.selfcheck)
+      classifier.selfcheck(weights.probe());
+    return classifier;
+  }
+
+  static TokenizerOptions tokenizer_options(const LoadOptions& options) {
+    return {options.encode_special_tokens, options.invalid_utf8};
+  }
+
+  /// load(), the errors of which get the name in front.
+  template <class Load> static auto named(const char* name, const Load& load) -> decltype(load()) {
+    try {
+      return load();
+    } catch (const Error& e) {
+      rethrow_within(name, e);
+    }
   }
 
   static std::size_t max_length_of(const DistilBertConfig& config, std::size_t asked) {

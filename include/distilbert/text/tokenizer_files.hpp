@@ -45,7 +45,7 @@ inline void check_against(const std::filesystem::path& directory, TokenizerFiles
   const std::optional<MappedFile> file = open_if_present(vocab_txt, max_vocabulary_bytes);
   if (!file)
     return;
-  const Vocabulary lines = read_vocab_txt(vocab_txt, *file);
+  const Vocabulary lines = read_vocab_txt(vocab_txt, shared_text(*file));
   const std::size_t size = std::max(lines.size(), files.vocabulary.size());
   for (std::size_t id = 0; id < size; ++id) {
     const std::string_view here = id < lines.size() ? lines.token(id) : std::string_view();

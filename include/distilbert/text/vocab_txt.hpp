@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,13 +27,15 @@ namespace distilbert::detail {
 inline constexpr std::uint64_t max_vocabulary_bytes = std::uint64_t{1} << 28;
 inline constexpr std::uint64_t max_tokenizer_config_bytes = std::uint64_t{1} << 24;
 
-inline Vocabulary read_vocab_txt(const std::filesystem::path& path, const MappedFile& file) {
+inline Vocabulary read_vocab_txt(const std::filesystem::path& path, SharedText lines) {
   try {
-    return Vocabulary::from_lines(SharedText{file.owner(), file.text()});
+    return Vocabulary::from_lines(std::move(lines));
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }
 }
+
+inline SharedText shared_text(const MappedFile& file) { return {file.owner(), file.text()}; }
 
 /// vocab.txt and tokenizer_config.json, or the older special_tokens_map.json and added_tokens.json.
 class VocabTxtReader {
@@ -40,13 +43,27 @@ public:
   explicit VocabTxtReader(const std::filesystem::path& directory) : directory_(directory) {}
 
   TokenizerFiles read() const {
-    const std::filesystem::path vocab_txt = directory_ / "vocab.txt";
+    const MappedFile vocabulary = MappedFile::open(directory_ / "vocab.txt", Memory::copy, max_vocabulary_bytes);
+    const auto config = open_if_present(directory_ / "tokenizer_config.json", max_tokenizer_config_bytes);
+    const auto older_files = [&](auto&... parts) { read_older_files(parts...); };
+    return read(shared_text(vocabulary), config ? std::optional(config->text()) : std::nullopt, older_files);
+  }
+
+  /// The same of two files that lie in memory.
+  static TokenizerFiles read(SharedText vocab_txt, std::optional<std::string_view> tokenizer_config) {
+    return VocabTxtReader("").read(std::move(vocab_txt), tokenizer_config, [](auto&...) {});
+  }
+
+private:
+  template <class OlderFiles>
+  TokenizerFiles read(SharedText vocab_txt, std::optional<std::string_view> tokenizer_config,
+                      const OlderFiles& older_files) const {
     TokenizerFiles files;
-    files.vocabulary = read_vocab_txt(vocab_txt, MappedFile::open(vocab_txt, Memory::copy, max_vocabulary_bytes));
+    files.vocabulary = read_vocab_txt(directory_ / "vocab.txt", std::move(vocab_txt));
     SpecialTokens special(files.config);
     AddedTokenIds ids(files.vocabulary);
     bool has_added_tokens = false;
-    read_json_if_present(directory_ / "tokenizer_config.json", max_tokenizer_config_bytes, [&](const JsonFields& json) {
+    const auto read_config = [&](const JsonFields& json) {
       check_class(json);
       NormalizerConfig& normalizer = files.config.normalizer;
       normalizer.lowercase = json.boolean("do_lower_case").value_or(normalizer.lowercase);
@@ -59,14 +76,15 @@ public:
         has_added_tokens = true;
         add_by_id(*added, ids, files.config.added_tokens);
       }
-    });
+    };
+    if (tokenizer_config)
+      read_json(directory_ / "tokenizer_config.json", *tokenizer_config, read_config);
     if (!has_added_tokens)
-      read_older_files(special, ids, files.config.added_tokens);
+      older_files(special, ids, files.config.added_tokens);
     add_special_tokens(files.vocabulary, special, ids, files.config);
     return files;
   }
 
-private:
   /// A vocab.txt alone does not tell that another kind of tokenizer goes with it.
   static void check_class(const JsonFields& json) {
     const std::string name = json.string("tokenizer_class").value_or("BertTokenizer");

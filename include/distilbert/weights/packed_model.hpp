@@ -56,6 +56,10 @@ public:
   static PackedModel from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
                                      const LoadOptions& options = {});
 
+  /// The same of a file that is open already, wherever its bytes lie. A converted one is used where it lies.
+  static PackedModel from_safetensors(const SafeTensors& file, const DistilBertConfig& config,
+                                      const LoadOptions& options = {});
+
   /// Whether the file was written by distilbert-convert, in any version of the layout.
   static bool is_converted(const SafeTensors& file);
 
@@ -168,20 +172,25 @@ inline PackedModel PackedModel::from_pretrained(const std::filesystem::path& dir
     Checkpoint::from_pretrained(directory, config, options.memory); // throws, and knows what may lie there instead
   const SafeTensors file = SafeTensors::open(path, options.memory);
   try {
-    const bool converted = is_converted(file);
-    PackedModel model = converted ? from_file(file, config)
-                                  : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32));
-    if (options.precision && *options.precision != model.precision())
-      throw Error(ErrorCode::invalid_argument, "the model was converted to " +
-                                                   std::string(precision_name(model.precision())) + ", not to " +
-                                                   std::string(precision_name(*options.precision)) +
-                                                   "; convert the original model again, or load that one");
-    if (options.check_finite)
-      model.check_finite();
-    return model;
+    return from_safetensors(file, config, options);
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }
+}
+
+inline PackedModel PackedModel::from_safetensors(const SafeTensors& file, const DistilBertConfig& config,
+                                                 const LoadOptions& options) {
+  PackedModel model = is_converted(file)
+                          ? from_file(file, config)
+                          : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32));
+  if (options.precision && *options.precision != model.precision())
+    throw Error(ErrorCode::invalid_argument, "the model was converted to " +
+                                                 std::string(precision_name(model.precision())) + ", not to " +
+                                                 std::string(precision_name(*options.precision)) +
+                                                 "; convert the original model again, or load that one");
+  if (options.check_finite)
+    model.check_finite();
+  return model;
 }
 
 inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilBertConfig& config) {
