@@ -192,6 +192,7 @@ def report(results):
         reads = ", ".join(
             f"{value / 1e9:.0f} GB/s at {int(size) / 1e6:.0f} MB" for size, value in found["bandwidth"].items()
         )
+        label = label.replace(" 1 threads", " 1 thread")
         peaks.append(f"- {label}: {rates} billion operations a second; reads {reads}")
     text = INTRODUCTION.format(
         cpu=results["cpu"],

@@ -31,12 +31,13 @@ public:
   /// The same for the first token of each text only, which attends to all of its text's tokens:
   /// hidden [T, dim] -> projected [texts, dim]. On return hidden holds those tokens alone, in its first rows.
   ///
-  /// No other token is projected. With keys K = W_k x + b_k, a score is q K = (q W_k) x, but for q b_k, the same for
-  /// all tokens, which softmax does not see; and with probabilities p, which add up to 1, the context is sum of p (W_v
-  /// x + b_v) = W_v (sum of p x) + b_v. So each head attends to the hidden states themselves.
+  /// No other token is projected. A key is W_k x + b_k, so a score is (q W_k) x, but for q b_k, which is the same for
+  /// all tokens and which softmax does not see. A value is W_v x + b_v, so with probabilities p, which add up to 1, the
+  /// context is W_v (sum of p x) + b_v. Each head attends to the hidden states themselves.
   void forward_cls(const Batch& batch, Rows hidden, Rows projected, Workspace& workspace) const {
     const std::size_t texts = batch.texts(), dim = static_cast<std::size_t>(hidden.cols());
-    Rows cls = projected, qkv = workspace.qkv(texts), context = workspace.context(texts); // cls until out_lin
+    Rows cls = projected; // until out_lin writes there
+    Rows qkv = workspace.qkv(texts), context = workspace.context(texts);
     float* const of_heads = workspace.of_heads(texts).data();
     const auto heads = static_cast<std::size_t>(context.cols()), head_dim = heads / n_heads_;
     const auto of_head = [&](std::size_t head) -> Rows {
