@@ -24,8 +24,8 @@ struct I {
 
 /// Of a wide tile: 6 rows by 1 panel are 12 of 16 registers.
 inline constexpr std::size_t wide_panels = 1;
-/// 16 KB of a panel
-inline constexpr std::size_t depth_block = 256;
+/// 24 KB of a panel
+inline constexpr std::size_t depth_block = 384;
 
 DISTILBERT_INLINE F operator+(F a, F b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
 DISTILBERT_INLINE F operator-(F a, F b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
