@@ -59,7 +59,7 @@ fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=
 
 # Everything stays in build/bench but the report, which is what a full run is for.
 .PHONY: bench
-bench: build/.setup-bench ## measure the library and its peers side by side, 15 minutes: make bench ARGS=--quick
+bench: build/.setup-bench ## measure the library and its peers side by side, 20 minutes: make bench ARGS=--quick
 	cmake --preset bench
 	cmake --build --preset bench
 	benchmarks/peers/bench.sh $(SST) $(ARGS)
@@ -99,7 +99,7 @@ convert: build/build.ninja ## build build/bin/distilbert-convert
 	cmake --build build --target distilbert-convert
 
 .PHONY: static
-static: build/.setup ## build the programs without shared libraries, for any Linux, into build/static/bin
+static: build/.setup ## build the programs without shared libraries into build/static/bin
 	cmake --preset static
 	cmake --build --preset static
 

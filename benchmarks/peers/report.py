@@ -86,7 +86,7 @@ def start_table(results, model):
 
 
 def texts_table(results):
-    rows = sorted(results["texts"], key=lambda row: row["seconds"])
+    rows = sorted(results.get("texts", []), key=lambda row: row["seconds"])
     lines = [
         [f"{name_of(row['engine'])} {row['precision']}", f"{row['texts'] / row['seconds']:.0f}",
          milliseconds(row["seconds"] / row["texts"])]

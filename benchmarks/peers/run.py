@@ -171,7 +171,7 @@ def measure_peaks(config, threads):
 
 
 def bound(config, texts, precision, peaks):
-    """Seconds that no implementation on this machine can stay below: all operations at the peak rate of the precision,
+    """Seconds that no implementation on this machine should stay below: all operations at the peak rate of the precision,
     or reading every weight of the encoder once."""
     size = weights_of(config) * {"fp32": 4, "bf16": 2, "int8": 1}[precision]
     return max(operations(config, texts) / peaks[precision], size / peaks["bandwidth"][str(size)])
@@ -422,7 +422,7 @@ def main():
     run.progress = tqdm.tqdm(total=total + ("texts" in args.parts) + ("tokenizers" in args.parts), smoothing=0)
     if "tokenizers" in args.parts:
         measure_tokenizers(run, sentences)
-    if "texts" in args.parts:
+    if "texts" in args.parts and "sst2" in args.models:
         measure_texts(run, sentences_of("test"))
     for name in args.models:
         if "start" in args.parts:

@@ -86,5 +86,12 @@ TEST_CASE("threads that share a block change no bit") {
       setup.workspace.begin(batch.tokens(), batch.texts(), batch.longest(), &pool);
       block.forward(batch, shared.rows(), setup.workspace);
       CHECK(difference(alone.matrix(), shared.matrix()) == 0);
+      Activations cls(x), cls_shared(x);
+      setup.workspace.begin(batch.tokens(), batch.texts(), batch.longest(), &pool);
+      block.forward_cls(batch, cls_shared.rows(), setup.workspace);
+      setup.workspace.begin(batch.tokens(), batch.texts(), batch.longest());
+      block.forward_cls(batch, cls.rows(), setup.workspace);
+      for (std::size_t text = 0; text < batch.texts(); ++text)
+        CHECK(cls.row(text) == cls_shared.row(text));
     }
 }

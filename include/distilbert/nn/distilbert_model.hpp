@@ -44,7 +44,7 @@ public:
   }
 
   /// The same for the first token of each text only, [texts, packed dim]: the last layer leaves out all that no other
-  /// layer will read, a seventh of the work.
+  /// layer will read, a sixth of the work.
   Rows forward_cls(const Batch& batch, Workspace& workspace, ThreadPool* pool = nullptr) const {
     const Rows hidden = embed(batch, workspace, pool);
     for (std::size_t i = 0; i + 1 < layers_.size(); ++i)

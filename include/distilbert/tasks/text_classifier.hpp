@@ -53,7 +53,7 @@ public:
   }
 
   /// Loads a model that lies in memory. Vocabulary and converted weights are used where they lie: they must outlive the
-  /// classifier. options.memory has no meaning here. Errors begin with the name that the part has as a file.
+  /// classifier. options.memory has no meaning here. An error in one part begins with its name as a file.
   static TextClassifier from_memory(const ModelBytes& files, const LoadOptions& options = {}) {
     const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
     auto tokenizer = Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options));
@@ -119,12 +119,14 @@ public:
   /// same time hold as much each. They are kept for later calls. The weights, 1 MB or two of vocabulary, the answers
   /// and a few bytes for each text come on top.
   std::size_t memory_bound() const {
-    // Of words, a guess in run_batches is a quarter of the tokens at the worst.
-    const std::size_t tokens = std::max(4 * batch_tokens, max_length());
-    return state_->pool.threads() * Workspace(config()).bytes_for({tokens, batch_tokens, max_length()});
+    // A text has at most one token for each byte, four times what for_each_batch guesses; ids may fill all positions.
+    const std::size_t longest = config().max_position_embeddings, threads = state_->pool.threads();
+    const std::size_t tokens = std::max(4 * batch_tokens, longest);
+    const std::size_t workspace = Workspace(config()).bytes_for({tokens, batch_tokens, longest, threads});
+    return threads * (workspace + AlignedBuffer::huge_page); // the last page of which may be empty
   }
-  /// Bytes of activations held by no call that runs now.
-  std::size_t memory_held() const { return state_->workspaces.bytes(); }
+  /// Bytes of activations that lie ready for the next calls; those that running calls use are not among them.
+  std::size_t idle_memory() const { return state_->workspaces.bytes(); }
 
 private:
   /// Tokens that one thread runs at a time: enough to keep the products busy, few enough to stay in its cache.
@@ -160,7 +162,10 @@ private:
   }
 
   static TokenizerOptions tokenizer_options(const LoadOptions& options) {
-    return {options.encode_special_tokens, options.invalid_utf8};
+    TokenizerOptions text_options;
+    text_options.encode_special_tokens = options.encode_special_tokens;
+    text_options.invalid_utf8 = options.invalid_utf8;
+    return text_options;
   }
 
   /// load(), the errors of which get the name in front.

@@ -40,7 +40,7 @@ public:
     return Tokenizer(std::move(files.vocabulary), std::move(files.config), options);
   }
 
-  /// The same of a vocab.txt and a tokenizer_config.json (empty: none) that lie in memory. Neither is copied: the
+  /// The same of a vocab.txt and a tokenizer_config.json (empty: none) that lie in memory. The first is not copied: the
   /// vocabulary must outlive the tokenizer and all copies of it. Errors: as from_pretrained, with the files' bare
   /// names.
   static Tokenizer from_memory(std::string_view vocab_txt, std::string_view tokenizer_config,
@@ -50,7 +50,7 @@ public:
     return Tokenizer(std::move(files.vocabulary), std::move(files.config), options);
   }
 
-  /// A tokenizer from the bytes of a vocab.txt, for tests and for programs that carry their vocabulary inside.
+  /// A tokenizer from the bytes of a vocab.txt, for tests.
   /// config.added_tokens get their ids here (the vocabulary's, else the next free ones), and the five special tokens
   /// are put behind them. Errors: ErrorCode::invalid_vocabulary.
   static Tokenizer from_vocabulary(std::string vocab_txt, TokenizerConfig config = {},

@@ -73,7 +73,7 @@ public:
         std::replace(row + 1, row + row_size, std::uint32_t{0}, *row);
   }
 
-  /// As for_each_piece with what the constructor got; but a null byte must follow the word.
+  /// As for_each_piece with what the constructor got; a null byte must follow the word of at most 255 bytes.
   template <class F>
   bool for_each(const TokenTable& vocabulary, std::string_view prefix, char* word, std::size_t size, F&& piece) const {
     for (std::size_t begin = 0; begin < size;) {
