@@ -83,6 +83,17 @@ TEST_CASE("buffers are aligned, as large as they say, and apart from each other"
   }
 }
 
+TEST_CASE("each thread has scratch of its own") {
+  LayerSetup setup(shape, Precision::fp32);
+  ThreadPool pool(3);
+  setup.workspace.begin(10, 2, 6, &pool);
+  const std::size_t scratch = attention_scratch(6, 48);
+  CHECK(setup.workspace.attention_scores(1) == setup.workspace.attention_scores(0) + scratch);
+  CHECK(setup.workspace.attention_scores(2) == setup.workspace.attention_scores(1) + scratch);
+  CHECK(setup.workspace.encoded_scale() == setup.workspace.attention_scores(2) + scratch);
+  CHECK(setup.workspace.bytes() == setup.workspace.bytes_for({10, 2, 6, 3}));
+}
+
 TEST_CASE("memory grows to the largest batch so far and is what bytes_for says") {
   LayerSetup setup(shape, Precision::fp32);
   Workspace& workspace = setup.workspace;
