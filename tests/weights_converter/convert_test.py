@@ -512,11 +512,13 @@ def test_a_terminal_shows_progress(tmp_path):
         stdout=subprocess.PIPE, stderr=terminal, env=os.environ | {"TERM": "xterm"},
     )
     os.close(terminal)
-    for _ in range(8):  # fast machines would be done before a bar is worth drawing
-        time.sleep(0.01)
+    burst = 0.01
+    while process.poll() is None:  # fast machines would be done before a bar is worth drawing
+        time.sleep(burst)
         process.send_signal(signal.SIGSTOP)
         time.sleep(0.25)
         process.send_signal(signal.SIGCONT)
+        burst *= 1.15  # so that every phase meets a pause, whatever the speed
     report = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 0
     drawn = b""
