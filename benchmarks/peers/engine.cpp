@@ -64,10 +64,12 @@ public:
   void run() override { logits_ = classifier_.logits(texts_); }
   void print_answer() const override { print_numbers(logits_, ' '); }
 
-private:
+protected:
   distilbert::TextClassifier classifier_;
-  Texts texts_;
   std::vector<float> logits_;
+
+private:
+  Texts texts_;
 };
 
 std::vector<std::string> lines_of(std::string_view file) {
@@ -79,10 +81,9 @@ std::vector<std::string> lines_of(std::string_view file) {
 }
 
 /// Its input is a file with a text on each line; each is a call of its own.
-class OneByOne : public Engine {
+class OneByOne : public Classifier {
 public:
-  OneByOne(const std::string& model, const distilbert::LoadOptions& options)
-      : classifier_(distilbert::TextClassifier::from_pretrained(model, options)) {}
+  using Classifier::Classifier;
 
   void set_input(std::string_view file) override { texts_ = lines_of(file); }
   void run() override {
@@ -91,12 +92,9 @@ public:
       for (const float logit : classifier_.logits(std::vector<std::string_view>{text}))
         logits_.push_back(logit);
   }
-  void print_answer() const override { print_numbers(logits_, ' '); }
 
 private:
-  distilbert::TextClassifier classifier_;
   std::vector<std::string> texts_;
-  std::vector<float> logits_;
 };
 
 /// Its input is a file with a text on each line, its answer the ids of all texts one after the other.

@@ -142,6 +142,10 @@ class CompiledPyTorch(PyTorch):
     compiled = True
 
 
+def lines_of(file):
+    return pathlib.Path(file).read_text(encoding="utf-8").split("\n")[:-1]
+
+
 class OneByOne:
     """A tokenizer in front of an engine: texts in, logits out, one after the other."""
 
@@ -152,7 +156,7 @@ class OneByOne:
         self.engine = engine
 
     def set_input(self, line):
-        self.texts = pathlib.Path(line).read_text(encoding="utf-8").split("\n")[:-1]
+        self.texts = lines_of(line)
 
     def run(self):
         engine, encode = self.engine, self.tokenizer.encode
@@ -166,7 +170,7 @@ class TextEncoder(Engine):
     """Tokenizers: the input is a file with a text on each line, the answer the ids of all texts."""
 
     def set_input(self, line):
-        self.texts = pathlib.Path(line).read_text(encoding="utf-8").split("\n")[:-1]
+        self.texts = lines_of(line)
 
     def run(self):
         self.ids = self.encode(self.texts)

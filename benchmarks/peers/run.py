@@ -323,52 +323,44 @@ def measure_start(run, name, batches):
         )
 
 
-def as_file(sentences):
+def measure_file(run, part, contenders, model, sentences, more):
+    """Engines that take the sentences themselves; more(engine, file, difference) are the fields of a result that the
+    parts do not share."""
     file = BUILD / "sentences.txt"
     file.write_text("".join(text + "\n" for text in sentences), encoding="utf-8")
-    return file
+    engines = start(run, run.wanted(contenders), 1, run.args.models_at / model)
+    try:
+        differences = check(run, engines, part, ["input", file])
+
+        def record(engine, least, median, difference):
+            run.results[part].append(
+                {"engine": engine.name, "seconds": least, "median": median, "texts": len(sentences)}
+                | more(engine, file, difference)
+            )
+
+        compete(run, engines, part, ["input", file], differences, record)
+        run.progress.update()
+    finally:
+        for engine in engines:
+            engine.close()
 
 
 def measure_texts(run, sentences):
     """Sentences through the shipped model, tokenising included, a call for each."""
-    file = as_file(sentences)
-    engines = start(run, run.wanted(ONE_BY_ONE), 1, run.args.models_at / "sst2")
-    try:
-        differences = check(run, engines, "texts", ["input", file])
 
-        def record(engine, least, median, difference):
-            run.results["texts"].append(
-                {"engine": engine.name, "precision": engine.precision.removesuffix("-texts"), "seconds": least,
-                 "median": median, "texts": len(sentences), "difference": difference}
-            )  # fmt: skip
+    def more(engine, file, difference):
+        return {"precision": engine.precision.removesuffix("-texts"), "difference": difference}
 
-        compete(run, engines, "texts one by one", ["input", file], differences, record)
-        run.progress.update()
-    finally:
-        for engine in engines:
-            engine.close()
+    measure_file(run, "texts", ONE_BY_ONE, "sst2", sentences, more)
 
 
 def measure_tokenizers(run, sentences):
-    model = run.args.models_at / "base"
-    file = as_file(sentences)
-    engines = start(run, run.wanted((name, "ids") for name in TOKENIZERS), 1, model)
-    try:
-        differences = check(run, engines, "tokenizers", ["input", file])
+    def more(engine, file, difference):
+        engine.ask("input", file)
+        tokens = len(engine.ask("answer"))
+        return {"bytes": file.stat().st_size, "tokens": tokens, "same_ids": difference == 0}
 
-        def record(engine, least, median, difference):
-            engine.ask("input", file)
-            tokens = len(engine.ask("answer"))
-            run.results["tokenizers"].append(
-                {"engine": engine.name, "seconds": least, "median": median, "texts": len(sentences),
-                 "bytes": file.stat().st_size, "tokens": tokens, "same_ids": difference == 0}
-            )  # fmt: skip
-
-        compete(run, engines, "tokenizers", ["input", file], differences, record)
-        run.progress.update()
-    finally:
-        for engine in engines:
-            engine.close()
+    measure_file(run, "tokenizers", [(name, "ids") for name in TOKENIZERS], "base", sentences, more)
 
 
 def cpu_name():
