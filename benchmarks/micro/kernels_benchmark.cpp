@@ -121,8 +121,18 @@ void register_linear(const Kernels& kernels) {
     }
 }
 
+void (*attention_of(const Kernels& kernels, Precision precision))(const AttentionCall&) {
+  switch (precision) {
+  case Precision::bf16: return kernels.attention_bf16;
+  case Precision::int8: return kernels.attention_int8;
+  case Precision::fp32: break;
+  }
+  return kernels.attention;
+}
+
 /// One head of 64, as in DistilBERT-base, and one of 32, as in models/sst2.
-void attention(benchmark::State& state, const Kernels& kernels, std::size_t length, std::size_t head_dim) {
+void attention(benchmark::State& state, const Kernels& kernels, Precision precision, std::size_t length,
+               std::size_t head_dim) {
   const std::size_t stride = 3 * head_dim;
   const std::vector<float> qkv = normal(length * stride, 1.0f);
   std::vector<float> scratch(attention_scratch(length, head_dim)), context(length * head_dim), expected(context);
@@ -131,12 +141,14 @@ void attention(benchmark::State& state, const Kernels& kernels, std::size_t leng
                          length,     stride, head_dim, scratch.data(),        to,
                          head_dim};
   };
-  kernels.attention(call(context.data()));
-  kernels::portable.attention(call(expected.data()));
-  check_against_portable("attention", context.data(), expected.data(), context.size(), 1e-4);
+  const auto attend = attention_of(kernels, precision);
+  attend(call(context.data()));
+  attention_of(kernels::portable, precision)(call(expected.data()));
+  check_against_portable("attention", context.data(), expected.data(), context.size(),
+                         precision == Precision::fp32 ? 1e-4 : 0.05);
   for (auto _ : state)
-    kernels.attention(call(context.data()));
-  count_operations(state, 4.0 * double(length * length * head_dim), level_peaks(kernels.isa).fp32);
+    attend(call(context.data()));
+  count_operations(state, 4.0 * double(length * length * head_dim), of_precision(level_peaks(kernels.isa), precision));
 }
 
 /// Operations along rows of 768 floats: their first operand is what the shape of the rows makes of it.
@@ -198,10 +210,14 @@ void register_kernels() {
     if (kernels.isa == kernels::portable.isa)
       continue; // it is what the others are checked against; its speed matters to no one who has another
     register_linear(kernels);
-    for (const std::size_t head_dim : {64u, 32u})
-      for (const std::size_t length : {16u, 64u, 128u, 512u})
-        add("attention/" + std::string(isa) + "/" + std::to_string(head_dim) + "/length:" + std::to_string(length),
-            [&kernels, length, head_dim](benchmark::State& state) { attention(state, kernels, length, head_dim); });
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8})
+      for (const std::size_t head_dim : {64u, 32u})
+        for (const std::size_t length : {16u, 64u, 128u, 512u})
+          add("attention/" + std::string(isa) + "/" + std::string(precision_name(precision)) + "/" +
+                  std::to_string(head_dim) + "/length:" + std::to_string(length),
+              [&kernels, precision, length, head_dim](benchmark::State& state) {
+                attention(state, kernels, precision, length, head_dim);
+              });
     rowwise(kernels);
   }
 }

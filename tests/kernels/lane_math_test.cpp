@@ -36,12 +36,13 @@ constexpr float infinity = std::numeric_limits<float>::infinity(),
 
 } // namespace
 
-TEST_CASE("exp is right to rounding, 0 for what underflows, NaN for what is not finite") {
+TEST_CASE("exp is right to rounding, 0 for what underflows, NaN for NaN and +infinity") {
   CHECK(largest_error(
             kernels::lane_exp, [](double x) { return std::exp(x); }, -87.0f, 88.0f, true) < 1.5e-7);
   CHECK(of(kernels::lane_exp, 0.0f) == 1.0f);
   CHECK(of(kernels::lane_exp, -87.4f) == 0.0f);
   CHECK(of(kernels::lane_exp, -1e30f) == 0.0f);
+  CHECK(of(kernels::lane_exp, -infinity) == 0.0f);
   CHECK(std::isnan(of(kernels::lane_exp, not_a_number)));
   CHECK(std::isnan(of(kernels::lane_exp, infinity)));
 }

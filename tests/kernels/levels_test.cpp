@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <distilbert/aligned_buffer.hpp>
+#include <distilbert/bf16.hpp>
 #include <distilbert/kernels/dispatch.hpp>
 
 using namespace distilbert;
@@ -357,7 +358,63 @@ TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and wha
   });
 }
 
-TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
+namespace {
+
+using Attention = void (*Kernels::*)(const AttentionCall&);
+
+/// Symmetric int8 and back, with steps of the largest value / 127; or bf16 and back, by chopping.
+void coarsen(std::vector<double>& x, Precision precision) {
+  double largest = 0;
+  for (const double value : x)
+    largest = std::max(largest, std::abs(value));
+  for (double& value : x)
+    if (precision == Precision::int8 && largest > 0)
+      value = std::nearbyint(value * 127 / largest) * largest / 127;
+    else if (precision == Precision::bf16)
+      value = double{bf16_to_float(to_bf16(static_cast<float>(value)))};
+}
+
+/// The context of one query in double, from operands that are rounded to the precision of the products.
+std::vector<double> attended(const std::vector<float>& qkv, std::size_t stride, std::size_t length,
+                             std::size_t head_dim, std::size_t query, Precision precision) {
+  const auto row = [&](std::size_t token, std::size_t block) {
+    const float* first = &qkv[token * stride + block * head_dim];
+    std::vector<double> x(first, first + head_dim);
+    coarsen(x, precision);
+    return x;
+  };
+  const std::vector<double> q = row(query, 0);
+  std::vector<double> weight(length);
+  for (std::size_t j = 0; j < length; ++j) {
+    const std::vector<double> k = row(j, 1);
+    for (std::size_t d = 0; d < head_dim; ++d)
+      weight[j] += q[d] * k[d];
+  }
+  const double largest = *std::max_element(weight.begin(), weight.end());
+  double sum = 0;
+  for (double& w : weight)
+    sum += w = std::exp(w - largest);
+  if (precision == Precision::int8) // before they are divided: the largest is 1
+    coarsen(weight, precision);
+  for (double& w : weight)
+    w /= sum;
+  if (precision == Precision::bf16)
+    coarsen(weight, precision);
+  std::vector<double> context(head_dim);
+  for (std::size_t d = 0; d < head_dim; ++d) {
+    std::vector<double> v(length);
+    for (std::size_t j = 0; j < length; ++j)
+      v[j] = double{qkv[j * stride + 2 * head_dim + d]};
+    coarsen(v, precision);
+    for (std::size_t j = 0; j < length; ++j)
+      context[d] += weight[j] * v[j];
+  }
+  return context;
+}
+
+/// One head inside a wider matrix, on every level: its numbers, its neighbours, and what else is promised of a call.
+/// `one_step` is what an output may be off by where an operand lies between two steps of the precision.
+void check_attention(Attention attention, Precision precision, double one_step) {
   for (const std::size_t length : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 64u, 129u})
     for (const std::size_t head_dim : {16u, 32u, 64u}) {
       CAPTURE(length);
@@ -365,41 +422,80 @@ TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
       const std::size_t stride = 3 * head_dim + 16, context_stride = head_dim + 32;
       const auto qkv = normal(length * stride);
       on_every_level([&](const Kernels& kernels) {
+        const Precision products = kernels.*attention == kernels.attention ? Precision::fp32 : precision;
         std::vector<float> scratch(attention_scratch(length, head_dim), 1e9f);
         std::vector<float> context(length * context_stride, 7.0f);
-        kernels.attention({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
-                           head_dim, scratch.data(), context.data() + 16, context_stride});
+        (kernels.*attention)({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
+                              stride, head_dim, scratch.data(), context.data() + 16, context_stride});
         for (std::size_t i = 0; i < length; ++i) {
-          std::vector<double> weight(length);
-          double sum = 0, largest = -1e300;
-          for (std::size_t j = 0; j < length; ++j) {
-            for (std::size_t d = 0; d < head_dim; ++d)
-              weight[j] += double(qkv[i * stride + d]) * double(qkv[j * stride + head_dim + d]);
-            largest = std::max(largest, weight[j]);
-          }
-          for (double& w : weight)
-            sum += w = std::exp(w - largest);
-          for (std::size_t d = 0; d < head_dim; ++d) {
-            double expected = 0;
-            for (std::size_t j = 0; j < length; ++j)
-              expected += weight[j] / sum * double(qkv[j * stride + 2 * head_dim + d]);
-            REQUIRE(double(context[i * context_stride + 16 + d]) == doctest::Approx(expected).epsilon(2e-5).scale(1));
-          }
+          const std::vector<double> expected = attended(qkv, stride, length, head_dim, i, products);
+          for (std::size_t d = 0; d < head_dim; ++d)
+            REQUIRE(double(context[i * context_stride + 16 + d]) ==
+                    doctest::Approx(expected[d]).epsilon(products == Precision::fp32 ? 2e-5 : one_step).scale(1));
           REQUIRE(context[i * context_stride] == 7.0f);
           REQUIRE(context[i * context_stride + 16 + head_dim] == 7.0f);
         }
         std::vector<float> alone(head_dim); // one query among the same keys
-        kernels.attention({qkv.data() + (length - 1) * stride, stride, 1, qkv.data() + head_dim,
-                           qkv.data() + 2 * head_dim, length, stride, head_dim, scratch.data(), alone.data(),
-                           head_dim});
+        (kernels.*attention)({qkv.data() + (length - 1) * stride, stride, 1, qkv.data() + head_dim,
+                              qkv.data() + 2 * head_dim, length, stride, head_dim, scratch.data(), alone.data(),
+                              head_dim});
         REQUIRE(std::memcmp(alone.data(), &context[(length - 1) * context_stride + 16], head_dim * sizeof(float)) == 0);
         auto in_place = qkv; // the context may take the place of the queries
-        kernels.attention({in_place.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
-                           stride, head_dim, scratch.data(), in_place.data(), stride});
+        (kernels.*attention)({in_place.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
+                              stride, head_dim, scratch.data(), in_place.data(), stride});
         for (std::size_t i = 0; i < length; ++i)
           REQUIRE(std::memcmp(&in_place[i * stride], &context[i * context_stride + 16], head_dim * sizeof(float)) == 0);
       });
     }
+}
+
+} // namespace
+
+TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
+  check_attention(&Kernels::attention, Precision::fp32, 0);
+}
+
+TEST_CASE("attention_bf16: the same from bf16, where that is faster") {
+  check_attention(&Kernels::attention_bf16, Precision::bf16, 1e-3);
+}
+
+TEST_CASE("attention_int8: the same from int8") { check_attention(&Kernels::attention_int8, Precision::int8, 1e-3); }
+
+TEST_CASE("attention in every precision: what is not finite spoils what it touches, and large values do not") {
+  constexpr std::size_t length = 70, head_dim = 32, stride = 3 * head_dim;
+  const auto clean = normal(length * stride);
+  for (const Attention attention : {&Kernels::attention, &Kernels::attention_bf16, &Kernels::attention_int8})
+    on_every_level([&](const Kernels& kernels) {
+      const auto context = [&](const std::vector<float>& qkv) {
+        std::vector<float> scratch(attention_scratch(length, head_dim), 1e9f), y(length * head_dim);
+        (kernels.*attention)({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
+                              stride, head_dim, scratch.data(), y.data(), head_dim});
+        return y;
+      };
+      for (const float bad : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
+        auto qkv = clean;
+        qkv[60 * stride + 5] = bad; // a query: its own row
+        auto y = context(qkv);
+        CHECK(std::isnan(y[60 * head_dim]));
+        CHECK(std::isfinite(y[59 * head_dim]));
+        qkv = clean;
+        qkv[69 * stride + head_dim + 5] = bad; // a key: every row
+        y = context(qkv);
+        CHECK(std::all_of(y.begin(), y.end(), [](float value) { return std::isnan(value); }));
+        qkv = clean;
+        qkv[69 * stride + 2 * head_dim + 5] = bad; // a value: its column
+        y = context(qkv);
+        CHECK_FALSE(std::isfinite(y[5]));
+        CHECK(std::isfinite(y[6]));
+      }
+      auto qkv = clean; // one value far larger than the others: its column is an average of at most that size
+      qkv[3 * stride + 2 * head_dim + 5] = 1e30f;
+      const auto y = context(qkv);
+      CHECK(std::all_of(y.begin(), y.end(), [](float value) { return std::abs(value) <= 1.01e30f; }));
+      const std::vector<float> zeros(length * stride);
+      const auto none = context(zeros);
+      CHECK(std::all_of(none.begin(), none.end(), [](float value) { return value == 0.0f; }));
+    });
 }
 
 TEST_CASE("layer norm: logical columns only, padding stays zero, in place over the residual") {

@@ -172,7 +172,7 @@ void linear_transposed(const Kernels& kernels, Outputs& outputs) {
       }
 }
 
-void attention(const Kernels& kernels, Outputs& outputs) {
+template <void (*Kernels::*attention)(const AttentionCall&)> void attend(const Kernels& kernels, Outputs& outputs) {
   Numbers numbers;
   for (const std::size_t length : {1u, 2u, 5u, 16u, 17u, 33u, 70u})
     for (const std::size_t head_dim : {16u, 48u, 64u})
@@ -180,8 +180,8 @@ void attention(const Kernels& kernels, Outputs& outputs) {
         const std::size_t stride = 3 * head_dim + 16;
         const auto qkv = numbers.row(length * stride, kind);
         std::vector<float> scratch(attention_scratch(length, head_dim)), context(length * head_dim);
-        kernels.attention({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length, stride,
-                           head_dim, scratch.data(), context.data(), head_dim});
+        (kernels.*attention)({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
+                              stride, head_dim, scratch.data(), context.data(), head_dim});
         outputs.add(context);
       }
 }
@@ -277,7 +277,8 @@ constexpr Operation operations[] = {
     {"linear_fp32", linear_fp32, 0x279ccb5d61cf7a33},
     {"linear_int8", linear_int8, 0x827e2a62895d6b97},
     {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
-    {"attention", attention, 0x8425d1f38dca8ffc},
+    {"attention", attend<&Kernels::attention>, 0x8425d1f38dca8ffc},
+    {"attention_int8", attend<&Kernels::attention_int8>, 0x41451a05c819e2fc},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},
     {"embed", embed, 0x15a474cf04364483},
     {"softmax", softmax, 0xf8d57d25d557ba6d},

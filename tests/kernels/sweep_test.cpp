@@ -336,7 +336,11 @@ TEST_CASE("products with transposed weights") {
   }
 }
 
-TEST_CASE("attention") {
+namespace {
+
+/// Every level against the portable one. `relative` and `absolute` are what a score and an output may be off by beyond
+/// rounding in fp32, the first as a part of the sum of |q k|.
+void sweep_attention(void (*Kernels::*attention)(const AttentionCall&), double relative, double absolute) {
   Arenas memory;
   for (std::size_t compared = 0; compared < enough;) {
     const std::size_t length = between(1, 40), queries = below(2) ? length : between(1, length);
@@ -348,24 +352,39 @@ TEST_CASE("attention") {
     const float* v = fill(memory.residual.last<float>(count), count, Kind::ordinary);
     std::vector<double> tolerances(q_count, 0.0);
     for (std::size_t row = 0; row < queries; ++row) {
-      double score = 0; // the largest sum of |q k|
+      double score = 0, largest = 0; // the largest sum of |q k|
       for (std::size_t j = 0; j < length; ++j) {
         double sum = 0;
-        for (std::size_t d = 0; d < dim; ++d)
+        for (std::size_t d = 0; d < dim; ++d) {
           sum += size_of(q[row * stride + d]) * size_of(k[j * stride + d]);
+          largest = std::max({largest, size_of(q[row * stride + d]), size_of(k[j * stride + d])});
+        }
         score = std::max(score, sum);
       }
       // Both contexts are averages of values below 4, whatever the weights.
-      const double relative = 6 * static_cast<double>(dim + 2) * unit * score + 4e-7;
+      const double of_weights = (6 * static_cast<double>(dim + 2) * unit + relative) * score + 4e-7;
       for (std::size_t d = 0; d < dim; ++d)
-        tolerances[row * stride + d] = score > 1e37 ? skip : std::min(8.0, 8 * relative) + 1e-6;
+        tolerances[row * stride + d] =
+            score > 1e37 || largest > 3e38 ? skip : std::min(8.0, 8 * of_weights) + 1e-6 + absolute;
     }
     compared += on_every_level(memory.y, tolerances, [&](const Kernels& kernels, float* y) {
       const std::size_t scratch = attention_scratch(length, dim);
-      kernels.attention(
-          {q, stride, queries, k, v, length, stride, dim, memory.scratch.last<float>(scratch), y, stride});
+      (kernels.*
+       attention)({q, stride, queries, k, v, length, stride, dim, memory.scratch.last<float>(scratch), y, stride});
     });
   }
+}
+
+} // namespace
+
+TEST_CASE("attention") { sweep_attention(&Kernels::attention, 0, 0); }
+
+TEST_CASE("attention_bf16: operands rounded to eight bits, where that is faster") {
+  sweep_attention(&Kernels::attention_bf16, 3 * 0x1p-8, 3 * 4 * 0x1p-8);
+}
+
+TEST_CASE("attention_int8: a weight of 1/127 to either side of the middle between two steps, now and then two") {
+  sweep_attention(&Kernels::attention_int8, 0, 2 * 4 / 127.0);
 }
 
 TEST_CASE("layer norm") {

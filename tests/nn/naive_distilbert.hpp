@@ -1,8 +1,8 @@
 #pragma once
 // The naive oracle: DistilBERT as the paper's formulas, in triple loops over doubles, free of Eigen, of kernels and of
-// everything else in include/distilbert but the word Precision and the coefficients of one polynomial. Slow on purpose;
-// read it to know what the library computes. The rounding that bf16 and int8 prescribe is spelt out; sums are exact or
-// in double.
+// everything else in include/distilbert but the word Precision, the coefficients of one polynomial, and whether the
+// level in use attends in bf16. Slow on purpose; read it to know what the library computes. The rounding that bf16 and
+// int8 prescribe is spelt out; sums are exact or in double.
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/kernels/polynomials.hpp>
 #include <distilbert/load_options.hpp>
 
@@ -119,23 +120,26 @@ public:
   Matrix attention(const std::string& name, const Matrix& hidden) const {
     const Matrix q = linear(name + ".q_lin", hidden), k = linear(name + ".k_lin", hidden),
                  v = linear(name + ".v_lin", hidden);
-    const std::size_t head_dim = shape_.dim / shape_.n_heads;
+    const Precision products = attention_precision(hidden.rows);
     Matrix context(hidden.rows, shape_.dim);
-    for (std::size_t head = 0; head < shape_.n_heads; ++head)
+    for (std::size_t head = 0; head < shape_.n_heads; ++head) {
+      const Matrix queries = rounded_rows(head_of(q, head), products), keys = rounded_rows(head_of(k, head), products);
+      const Matrix values = rounded_rows(transposed(head_of(v, head)), products);
       for (std::size_t i = 0; i < hidden.rows; ++i) {
         std::vector<double> weight(hidden.rows);
         double largest = -1e300, sum = 0;
         for (std::size_t j = 0; j < hidden.rows; ++j) {
-          for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
-            weight[j] += q(i, d) * k(j, d);
+          for (std::size_t d = 0; d < keys.columns; ++d)
+            weight[j] += queries(i, d) * keys(j, d);
           largest = std::max(largest, weight[j]);
         }
         for (double& w : weight)
           sum += w = std::exp(w - largest);
         for (std::size_t j = 0; j < hidden.rows; ++j)
-          for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
-            context(i, d) += weight[j] / sum * v(j, d);
+          for (std::size_t d = 0; d < values.rows; ++d)
+            context(i, head * values.rows + d) += rounded_probability(weight[j], sum, products) * values(d, j);
       }
+    }
     return linear(name + ".out_lin", context);
   }
 
@@ -210,6 +214,54 @@ private:
     Matrix y(1, x.columns);
     std::copy_n(x.values.begin(), x.columns, y.values.begin());
     return y;
+  }
+
+  /// What the products of attention over that many tokens are made of.
+  Precision attention_precision(std::size_t tokens) const {
+    const bool in_bf16 = active_kernels().attention_bf16 != active_kernels().attention;
+    return tokens < 48 || (precision_ == Precision::bf16 && !in_bf16) ? Precision::fp32 : precision_;
+  }
+
+  Matrix head_of(const Matrix& x, std::size_t head) const {
+    Matrix y(x.rows, shape_.dim / shape_.n_heads);
+    for (std::size_t r = 0; r < x.rows; ++r)
+      for (std::size_t d = 0; d < y.columns; ++d)
+        y(r, d) = x(r, head * y.columns + d);
+    return y;
+  }
+
+  static Matrix transposed(const Matrix& x) {
+    Matrix y(x.columns, x.rows);
+    for (std::size_t r = 0; r < x.rows; ++r)
+      for (std::size_t c = 0; c < x.columns; ++c)
+        y(c, r) = x(r, c);
+    return y;
+  }
+
+  /// The rows as activations of that precision
+  static Matrix rounded_rows(const Matrix& x, Precision precision) {
+    if (precision == Precision::fp32)
+      return x;
+    Matrix y(x.rows, x.columns);
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      const std::vector<float> row(x.values.begin() + static_cast<std::ptrdiff_t>(r * x.columns),
+                                   x.values.begin() + static_cast<std::ptrdiff_t>((r + 1) * x.columns));
+      const QuantizedRow quantized = quantize_activations(row);
+      for (std::size_t c = 0; c < x.columns; ++c)
+        y(r, c) = precision == Precision::bf16 ? double{from_bf16(bf16_bits(row[c]))}
+                                               : quantized.quanta[c] * double{quantized.scale};
+    }
+    return y;
+  }
+
+  /// weight / sum, where weight is at most 1
+  static double rounded_probability(double weight, double sum, Precision precision) {
+    switch (precision) {
+    case Precision::fp32: break;
+    case Precision::bf16: return double{from_bf16(bf16_bits(static_cast<float>(weight / sum)))};
+    case Precision::int8: return std::nearbyint(weight * 127) / 127 / sum;
+    }
+    return weight / sum;
   }
 
   /// The weights of a square layer as the model's precision keeps them

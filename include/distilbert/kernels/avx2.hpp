@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "packed_attention.hpp"
 #include "polynomials.hpp"
 #include "target_region.hpp"
 #include "tiling.hpp"
@@ -68,7 +69,9 @@ DISTILBERT_INLINE I shift_right(I x, int bits) {
   return {_mm256_srli_epi32(x.low, bits), _mm256_srli_epi32(x.high, bits)};
 }
 DISTILBERT_INLINE I operator&(I a, I b) { return {_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)}; }
-DISTILBERT_INLINE F power_of_two(F n) { return as_floats(shift_left(to_integers(n) + broadcast_integer(127), 23)); }
+DISTILBERT_INLINE F times_power_of_two(F x, F n) {
+  return x * as_floats(shift_left(to_integers(max(n, broadcast(-126.0f))) + broadcast_integer(127), 23));
+}
 DISTILBERT_INLINE float fold_sum(F x) {
   const __m256 a = _mm256_add_ps(x.low, x.high);
   const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -110,6 +113,15 @@ DISTILBERT_INLINE void store_bf16(std::uint16_t* p, F x) {
   const I high_halves = shift_right(as_integers(kept), 16);
   const __m256i mixed = _mm256_packus_epi32(high_halves.low, high_halves.high);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(mixed, 0xd8));
+}
+DISTILBERT_INLINE I four_bytes(I a, I b, I c, I d) {
+  const I byte = broadcast_integer(255);
+  return (a & byte) + shift_left(b & byte, 8) + shift_left(c & byte, 16) + shift_left(d, 24);
+}
+DISTILBERT_INLINE void store_integers(void* p, I x) {
+  auto* halves = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(halves, x.low);
+  _mm256_storeu_si256(halves + 1, x.high);
 }
 DISTILBERT_INLINE F load_bytes(const std::int8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -184,6 +196,8 @@ DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
 
 #include "lanes/linear_int8.inc"
 
+#include "lanes/attention_int8.inc"
+
 } // namespace widened
 
 inline constexpr Kernels table{"avx2",
@@ -195,6 +209,8 @@ inline constexpr Kernels table{"avx2",
                                widened::quantize,
                                widened::quantized_bytes,
                                attention,
+                               attention,
+                               packed_attention<widened::Int8Attention>,
                                layer_norm,
                                embed,
                                softmax,

@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "packed_attention.hpp"
 #include "polynomials.hpp"
 #include "target_region.hpp"
 #include "tiling.hpp"
@@ -43,10 +44,7 @@ DISTILBERT_INLINE F less(F a, F b, F x, F y) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
 }
 DISTILBERT_INLINE float sqrt_of(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-DISTILBERT_INLINE F power_of_two(F n) {
-  const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
-}
+DISTILBERT_INLINE F times_power_of_two(F x, F n) { return {_mm512_scalef_ps(x.v, n.v)}; }
 DISTILBERT_INLINE float fold_sum(F x) {
   const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
   const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -79,6 +77,12 @@ DISTILBERT_INLINE void store_bf16(std::uint16_t* p, F x) {
 DISTILBERT_INLINE F load_bytes(const std::int8_t* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }
+DISTILBERT_INLINE I four_bytes(I a, I b, I c, I d) {
+  const __m512i ab = _mm512_mask_blend_epi8(0x2222222222222222, a.v, _mm512_slli_epi32(b.v, 8));
+  const __m512i cd = _mm512_mask_blend_epi8(0x8888888888888888, _mm512_slli_epi32(c.v, 16), _mm512_slli_epi32(d.v, 24));
+  return {_mm512_mask_blend_epi16(0xaaaaaaaa, ab, cd)};
+}
+DISTILBERT_INLINE void store_integers(void* p, I x) { _mm512_storeu_si512(p, x.v); }
 DISTILBERT_INLINE F to_floats(I x) { return {_mm512_cvtepi32_ps(x.v)}; }
 DISTILBERT_INLINE I to_integers(F x) { return {_mm512_cvtps_epi32(x.v)}; }
 
@@ -144,6 +148,8 @@ DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
 #include "lanes/int8_in_pairs.inc"
 
 #include "lanes/linear_int8.inc"
+
+#include "lanes/attention_int8.inc"
 } // namespace widened
 
 inline constexpr Kernels table{"avx512",
@@ -155,6 +161,8 @@ inline constexpr Kernels table{"avx512",
                                widened::quantize,
                                widened::quantized_bytes,
                                attention,
+                               attention,
+                               packed_attention<widened::Int8Attention>,
                                layer_norm,
                                embed,
                                softmax,

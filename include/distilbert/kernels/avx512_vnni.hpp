@@ -45,7 +45,10 @@ DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, c
 
 #include "lanes/linear_int8.inc"
 
-inline constexpr Kernels table = with_int8(avx512::table, "avx512_vnni", linear_int8, quantize, quantized_bytes);
+#include "lanes/attention_int8.inc"
+
+inline constexpr Kernels table =
+    with_int8(avx512::table, "avx512_vnni", linear_int8, quantize, quantized_bytes, packed_attention<Int8Attention>);
 
 } // namespace avx512_vnni
 } // namespace DISTILBERT_BASELINE
@@ -73,7 +76,52 @@ struct Pairs : PackedGroups {
 
 #include "lanes/linear_bf16.inc"
 
-inline constexpr Kernels table = with_bf16(avx512_vnni::table, "avx512_bf16", linear_bf16);
+/// To bf16, subnormals to zero, as the instruction that multiplies them takes them anyway.
+DISTILBERT_INLINE __m256i to_bf16(F x) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.v)); }
+DISTILBERT_INLINE __m512i two_bf16(F low, F high) {
+  return _mm512_or_si512(_mm512_cvtepu16_epi32(to_bf16(low)),
+                         _mm512_slli_epi32(_mm512_cvtepu16_epi32(to_bf16(high)), 16));
+}
+
+struct Bf16Attention {
+  static constexpr Precision precision = Precision::bf16;
+  using Activation = std::uint16_t;
+  static constexpr std::size_t activation_bytes = sizeof(Activation);
+
+  static void linear(const LinearCall<std::uint16_t>& call) { linear_bf16(call); }
+
+  static void pack_keys(const AttentionCall& call, std::size_t p, float* keys, unsigned char* panel) {
+    transpose_keys(call, p * lanes, keys);
+    store(reinterpret_cast<float*>(panel), zero());
+    panel += panel_header_bytes(precision);
+    for (std::size_t d = 0; d < call.head_dim; d += 2, panel += 64)
+      _mm512_storeu_si512(panel, two_bf16(load(keys + d * lanes), load(keys + (d + 1) * lanes)));
+  }
+
+  static void pack_values(const AttentionCall& call, std::size_t p, float*, unsigned char* panel) {
+    const float* v = call.v + p * lanes;
+    store(reinterpret_cast<float*>(panel), zero());
+    panel += panel_header_bytes(precision);
+    for (std::size_t j = 0; j < padded(call.length); j += 2, panel += 64)
+      _mm512_storeu_si512(panel, two_bf16(values_of(call, v, j), values_of(call, v, j + 1)));
+  }
+
+  static float encode(const float* x, std::size_t count, std::uint16_t* y) {
+    for (std::size_t i = 0; i < count; i += lanes)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), to_bf16(load(x + i)));
+    return 1.0f;
+  }
+
+  static float encode_softmax(float* scores, std::size_t count, std::uint16_t* y) {
+    const F inverse = broadcast(1.0f / exponentials(scores, count));
+    for (std::size_t i = 0; i < count; i += lanes)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), to_bf16(load(scores + i) * inverse));
+    return 1.0f;
+  }
+};
+
+inline constexpr Kernels table =
+    with_bf16(avx512_vnni::table, "avx512_bf16", linear_bf16, packed_attention<Bf16Attention>);
 
 } // namespace avx512_bf16
 } // namespace DISTILBERT_BASELINE

@@ -75,9 +75,28 @@ struct AttentionCall {
   std::size_t context_stride;
 };
 
-/// Floats of scratch that one call of `attention` may use on any level: K transposed, and rows of scores.
+/// Queries that attention_bf16 and attention_int8 take at a time: eight tiles of six.
+inline constexpr std::size_t attention_block = 48;
+
+/// Floats that may be used while a panel of keys or values is packed.
+constexpr std::size_t packing_scratch(std::size_t length, std::size_t head_dim) {
+  const std::size_t sixteen_keys = lanes * head_dim, row = 2 * padded(length);
+  return sixteen_keys > row ? sixteen_keys : row;
+}
+
+/// Floats of scratch that one call of attention, in any precision, may use on any level. In fp32: K transposed, and
+/// rows of scores. Else: K and V as panels, and what a block of queries needs (see packed_attention.hpp).
 constexpr std::size_t attention_scratch(std::size_t length, std::size_t head_dim) {
-  return padded(length) * (head_dim + 16);
+  const std::size_t columns = padded(length), widest = columns > head_dim ? columns : head_dim;
+  std::size_t most = columns * (head_dim + lanes);
+  for (const Precision precision : {Precision::bf16, Precision::int8}) {
+    const std::size_t panels =
+        columns / lanes * panel_bytes(precision, head_dim) + head_dim / lanes * panel_bytes(precision, columns);
+    const std::size_t packed =
+        panels / sizeof(float) + packing_scratch(length, head_dim) + attention_block * (columns + 1 + widest / 2);
+    most = packed > most ? packed : most;
+  }
+  return most;
 }
 
 /// y[r] = LayerNorm(x[r] + residual[r]) (Ba et al. 2016): mean and variance over the norm's logical columns.
@@ -117,6 +136,11 @@ struct Kernels {
   float (*quantize)(const float* x, std::size_t count, std::byte* y);
   std::size_t quantized_bytes;
   void (*attention)(const AttentionCall&);
+  /// The same, on a level that multiplies bf16 faster with queries, keys, values and probabilities rounded to it.
+  void (*attention_bf16)(const AttentionCall&);
+  /// The same from products of int8, exact in 32 bits: each query, each key and each column of V is quantised as
+  /// `quantize` does it, and e^(score - largest score of the query) to steps of 1/127, of which none is above 1.
+  void (*attention_int8)(const AttentionCall&);
   void (*layer_norm)(const LayerNormCall&);
   void (*embed)(const EmbedCall&);
   /// In place over the first count elements of x (which has padded(count) floats of memory, the rest is overwritten).

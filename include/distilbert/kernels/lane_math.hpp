@@ -33,7 +33,7 @@ template <std::size_t N> F polynomial(const F& x, const float (&coefficients)[N]
   return y;
 }
 
-/// e^x for x <= 88; 0 below -87.3. Relative error below 1.5e-7; NaN and infinities give NaN.
+/// e^x for x <= 88; 0 below -87.3. Relative error below 1.5e-7; NaN and +infinity give NaN.
 /// x = n ln 2 + r with |r| <= ln 2 / 2 (Cody & Waite 1980), a polynomial in r, and n added to the exponent.
 inline F lane_exp(const F& x) {
   constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
@@ -44,7 +44,7 @@ inline F lane_exp(const F& x) {
   const I exponent = (n.max(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
   F power;
   std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
-  return (x < -87.3f).select(F::Zero(), mantissa * power) + (x - x);
+  return (x < -87.3f).select(F::Zero(), mantissa * power + (x - x));
 }
 
 /// erf(x) to 2e-7; +-1 beyond 3.8

@@ -5,6 +5,7 @@
 
 #include <arm_neon.h>
 
+#include "packed_attention.hpp"
 #include "polynomials.hpp"
 #include "target_region.hpp"
 #include "tiling.hpp"
@@ -33,6 +34,9 @@ DISTILBERT_INLINE F operator-(F a, F b) {
 }
 DISTILBERT_INLINE F operator*(F a, F b) {
   return {vmulq_f32(a.v[0], b.v[0]), vmulq_f32(a.v[1], b.v[1]), vmulq_f32(a.v[2], b.v[2]), vmulq_f32(a.v[3], b.v[3])};
+}
+DISTILBERT_INLINE I operator+(I a, I b) {
+  return {vaddq_s32(a.v[0], b.v[0]), vaddq_s32(a.v[1], b.v[1]), vaddq_s32(a.v[2], b.v[2]), vaddq_s32(a.v[3], b.v[3])};
 }
 DISTILBERT_INLINE F load(const float* p) {
   return {vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)};
@@ -79,8 +83,9 @@ DISTILBERT_INLINE F to_floats(I x) {
 DISTILBERT_INLINE float32x4_t power_of_two(float32x4_t n) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23));
 }
-DISTILBERT_INLINE F power_of_two(F n) {
-  return {power_of_two(n.v[0]), power_of_two(n.v[1]), power_of_two(n.v[2]), power_of_two(n.v[3])};
+DISTILBERT_INLINE F times_power_of_two(F x, F n) {
+  const F least = max(n, broadcast(-126.0f));
+  return x * F{power_of_two(least.v[0]), power_of_two(least.v[1]), power_of_two(least.v[2]), power_of_two(least.v[3])};
 }
 DISTILBERT_INLINE float fold_sum(F x) {
   const float32x4_t b = vaddq_f32(vaddq_f32(x.v[0], x.v[2]), vaddq_f32(x.v[1], x.v[3]));
@@ -101,6 +106,19 @@ DISTILBERT_INLINE I broadcast_pair(const void* p) {
   __builtin_memcpy(&pair, p, sizeof pair);
   const int32x4_t all = vdupq_n_s32(pair);
   return {all, all, all, all};
+}
+DISTILBERT_INLINE int32x4_t four_bytes(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+  return vsliq_n_s32(vsliq_n_s32(vsliq_n_s32(a, b, 8), c, 16), d, 24);
+}
+DISTILBERT_INLINE I four_bytes(I a, I b, I c, I d) {
+  return {four_bytes(a.v[0], b.v[0], c.v[0], d.v[0]), four_bytes(a.v[1], b.v[1], c.v[1], d.v[1]),
+          four_bytes(a.v[2], b.v[2], c.v[2], d.v[2]), four_bytes(a.v[3], b.v[3], c.v[3], d.v[3])};
+}
+DISTILBERT_INLINE void store_integers(void* p, I x) {
+  auto* quarters = static_cast<std::int32_t*>(p);
+  DISTILBERT_UNROLL
+  for (std::size_t i = 0; i < 4; ++i)
+    vst1q_s32(quarters + 4 * i, x.v[i]);
 }
 DISTILBERT_INLINE float32x4_t even(int32x4_t pairs) { return vreinterpretq_f32_s32(vshlq_n_s32(pairs, 16)); }
 DISTILBERT_INLINE float32x4_t odd(int32x4_t pairs) {
@@ -210,6 +228,8 @@ DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, c
 
 #include "lanes/linear_int8.inc"
 
+#include "lanes/attention_int8.inc"
+
 } // namespace in_16_bits
 
 inline constexpr Kernels table{"neon",
@@ -221,6 +241,8 @@ inline constexpr Kernels table{"neon",
                                in_16_bits::quantize,
                                quantized_bytes,
                                attention,
+                               attention,
+                               packed_attention<in_16_bits::Int8Attention>,
                                layer_norm,
                                embed,
                                softmax,

@@ -65,7 +65,10 @@ DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, c
 
 #include "lanes/linear_int8.inc"
 
-inline constexpr Kernels table = with_int8(neon::table, "neon_dotprod", linear_int8, quantize, neon::quantized_bytes);
+#include "lanes/attention_int8.inc"
+
+inline constexpr Kernels table = with_int8(neon::table, "neon_dotprod", linear_int8, quantize, neon::quantized_bytes,
+                                           packed_attention<Int8Attention>);
 
 } // namespace neon_dotprod
 } // namespace DISTILBERT_BASELINE

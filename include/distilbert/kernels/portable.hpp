@@ -9,6 +9,7 @@
 #include "../bf16.hpp"
 #include "contract.hpp"
 #include "lane_math.hpp"
+#include "packed_attention.hpp"
 
 namespace distilbert::kernels {
 inline namespace DISTILBERT_BASELINE {
@@ -176,21 +177,28 @@ inline float quantize(const float* x, std::size_t count, std::byte* y) {
   return bound / 127.0f;
 }
 
-inline void softmax(float* x, std::size_t count) {
+/// Replaces x by e^(x - max x), zero in its padding, and returns the sum: NaN for a row that is not finite.
+inline float exponentials(float* x, std::size_t count) {
   std::fill(x + count, x + padded(count), x[0]);
   F largest = lanes_at(x);
   for (std::size_t i = lanes; i < count; i += lanes)
     largest = largest.max(lanes_at(x + i));
   const float bound = fold_max(largest);
-  F sum = F::Zero();
+  F sum = F::Zero(), not_finite = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
-    F e = lane_exp(lanes_at(x + i) - bound);
+    const F xi = lanes_at(x + i);
+    F e = lane_exp(xi - bound);
     if (i + lanes >= count)
       e *= lanes_at(first_lanes + padded(count) - count);
     lanes_at(x + i) = e;
     sum += e;
+    not_finite += xi * 0.0f;
   }
-  const float inverse = 1.0f / fold_sum(sum);
+  return fold_sum(sum + not_finite);
+}
+
+inline void softmax(float* x, std::size_t count) {
+  const float inverse = 1.0f / exponentials(x, count);
   for (std::size_t i = 0; i < count; i += lanes)
     lanes_at(x + i) *= inverse;
 }
@@ -224,6 +232,49 @@ inline void attention(const AttentionCall& call) {
     }
   }
 }
+
+/// Quantises x[0], x[stride], ... x[(count - 1) * stride] as channel c of a panel. `row` has room for padded(count)
+/// floats and as many bytes.
+inline void pack_channel(const float* x, std::size_t stride, std::size_t count, float* row, unsigned char* panel,
+                         std::size_t c) {
+  const std::size_t columns = padded(count);
+  for (std::size_t k = 0; k < columns; ++k)
+    row[k] = k < count ? x[k * stride] : 0.0f;
+  auto* bytes = reinterpret_cast<std::byte*>(row + columns);
+  auto* header = reinterpret_cast<float*>(panel);
+  header[lanes + c] = quantize(row, columns, bytes);
+  for (std::size_t k = 0; k < columns; ++k)
+    panel[panel_header_bytes(Precision::int8) + (k / 4 * lanes + c) * 4 + k % 4] = static_cast<unsigned char>(bytes[k]);
+}
+
+struct Int8Attention {
+  static constexpr Precision precision = Precision::int8;
+  using Activation = std::byte;
+  static constexpr std::size_t activation_bytes = 1;
+
+  static void linear(const LinearCall<std::byte>& call) { linear_int8(call); }
+
+  static void pack_keys(const AttentionCall& call, std::size_t p, float* spare, unsigned char* panel) {
+    std::memset(panel, 0, panel_bytes(precision, call.head_dim));
+    for (std::size_t j = p * lanes; j < std::min((p + 1) * lanes, call.length); ++j)
+      pack_channel(call.k + j * call.stride, 1, call.head_dim, spare, panel, j % lanes);
+  }
+
+  static void pack_values(const AttentionCall& call, std::size_t p, float* spare, unsigned char* panel) {
+    std::memset(panel, 0, panel_bytes(precision, padded(call.length)));
+    for (std::size_t d = 0; d < lanes; ++d)
+      pack_channel(call.v + p * lanes + d, call.stride, call.length, spare, panel, d);
+  }
+
+  static float encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
+
+  static float encode_softmax(float* scores, std::size_t count, std::byte* y) {
+    const float sum = exponentials(scores, count);
+    for (std::size_t i = 0; i < padded(count); ++i)
+      y[i] = std::isnan(sum) ? std::byte{0} : static_cast<std::byte>(std::lrint(scores[i] * 127.0f));
+    return 1.0f / (127.0f * sum);
+  }
+};
 
 inline void layer_norm(const LayerNormCall& call) {
   const std::size_t columns = padded(call.norm.dim);
@@ -279,9 +330,21 @@ inline void embed(const EmbedCall& call) {
                                                  embedding_lanes(call.positions, call.first_position + i, c);
 }
 
-inline constexpr Kernels portable{"portable",    linear_fp32, linear_bf16, linear_int8, linear_transposed,
-                                  round_to_bf16, quantize,    1,           attention,   layer_norm,
-                                  embed,         softmax,     sigmoid};
+inline constexpr Kernels portable{"portable",
+                                  linear_fp32,
+                                  linear_bf16,
+                                  linear_int8,
+                                  linear_transposed,
+                                  round_to_bf16,
+                                  quantize,
+                                  1,
+                                  attention,
+                                  attention,
+                                  packed_attention<Int8Attention>,
+                                  layer_norm,
+                                  embed,
+                                  softmax,
+                                  sigmoid};
 
 } // namespace DISTILBERT_BASELINE
 } // namespace distilbert::kernels

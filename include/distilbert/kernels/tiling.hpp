@@ -40,12 +40,12 @@ template <class X> using Tile = void (*)(const LinearCall<X>& call, const TilePl
 
 inline constexpr std::size_t whole_depth = ~std::size_t{0};
 
-/// The tiles of one level by their number of rows less one.
+/// The tiles of one level, each list by the number of rows less one.
 template <class X> struct Tiles {
-  std::size_t panels;      // of a wide tile
-  std::size_t depth;       // most k of one part; whole_depth where sums are not cut
-  Tile<X> wide[tile_rows]; // `panels` panels
-  Tile<X> narrow;          // one row, one panel: what is left at the right edge, a panel or three in few models
+  std::size_t panels;    // of a wide tile
+  std::size_t depth;     // most k of one part; whole_depth where sums are not cut
+  const Tile<X>* wide;   // `panels` panels
+  const Tile<X>* narrow; // one panel: what is left at the right edge
 };
 
 /// The last tiles of a part fetch the next part; longer parts would push out what is still needed. DistilBERT-base in
@@ -60,7 +60,8 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
   const std::size_t bytes_of_k = lanes * element_bytes(weights.precision);
   for (std::size_t panel = call.first_panel; panel < call.last_panel;) {
     const bool wide = call.last_panel - panel >= tiles.panels;
-    const std::size_t width = wide ? tiles.panels : 1, tile_total = wide ? tile_count(call.rows) : call.rows;
+    const Tile<X>* of_height = wide ? tiles.wide : tiles.narrow;
+    const std::size_t width = wide ? tiles.panels : 1, tile_total = tile_count(call.rows);
     for (std::size_t k = 0; k < weights.in; k += std::min(tiles.depth, weights.in - k)) {
       const std::size_t last_k = k + std::min(tiles.depth, weights.in - k);
       const unsigned char* end =
@@ -68,11 +69,10 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
       const std::size_t part_bytes = width * (last_k - k) * bytes_of_k;
       const std::size_t fetching = part_bytes <= most_fetched_bytes ? std::min(tile_total, most_fetching_tiles) : 0;
       for (std::size_t row = 0, i = 0; row < call.rows; ++i) {
-        const std::size_t height = wide ? tile_height(call.rows, i) : 1;
+        const std::size_t height = tile_height(call.rows, i);
         const bool fetches = i + fetching >= tile_total;
         const std::size_t part = fetches ? i + fetching - tile_total : 0;
-        (wide ? tiles.wide[height - 1]
-              : tiles.narrow)(call, {row, panel, k, last_k, end + (fetches ? part * part_bytes / fetching : 0),
+        of_height[height - 1](call, {row, panel, k, last_k, end + (fetches ? part * part_bytes / fetching : 0),
                                      fetches ? width * 64 / fetching : 0});
         row += height;
       }
@@ -83,17 +83,20 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
 
 /// A level that differs from another in its products of bytes, or of bf16.
 constexpr Kernels with_int8(Kernels level, std::string_view isa, void (*linear_int8)(const LinearCall<std::byte>&),
-                            float (*quantize)(const float*, std::size_t, std::byte*), std::size_t quantized_bytes) {
+                            float (*quantize)(const float*, std::size_t, std::byte*), std::size_t quantized_bytes,
+                            void (*attention_int8)(const AttentionCall&)) {
   level.isa = isa;
   level.linear_int8 = linear_int8;
   level.quantize = quantize;
   level.quantized_bytes = quantized_bytes;
+  level.attention_int8 = attention_int8;
   return level;
 }
-constexpr Kernels with_bf16(Kernels level, std::string_view isa,
-                            void (*linear_bf16)(const LinearCall<std::uint16_t>&)) {
+constexpr Kernels with_bf16(Kernels level, std::string_view isa, void (*linear_bf16)(const LinearCall<std::uint16_t>&),
+                            void (*attention_bf16)(const AttentionCall&)) {
   level.isa = isa;
   level.linear_bf16 = linear_bf16;
+  level.attention_bf16 = attention_bf16;
   return level;
 }
 

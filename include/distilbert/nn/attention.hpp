@@ -71,15 +71,27 @@ private:
   MultiHeadSelfAttention(Linear qkv_lin, Linear out_lin, std::size_t n_heads)
       : qkv_lin_(qkv_lin), out_lin_(out_lin), n_heads_(n_heads) {}
 
+  /// The kernel for a text of that length. In a short one, packing keys and values costs more than the products gain:
+  /// DistilBERT-base in int8 on Zen 4, 2026-11-21, is 1 % slower so at 32 tokens, 2 % faster at 48, 23 % at 512.
+  auto attention_over(std::size_t length, const Kernels& kernels) const {
+    constexpr std::size_t long_text = 48;
+    switch (length < long_text ? Precision::fp32 : qkv_lin_.precision()) {
+    case Precision::int8: return kernels.attention_int8;
+    case Precision::bf16: return kernels.attention_bf16;
+    case Precision::fp32: break;
+    }
+    return kernels.attention;
+  }
+
   void attend(const Batch& batch, const Rows& qkv, Rows context, Workspace& workspace) const {
     const auto heads = static_cast<std::size_t>(context.cols()), head_dim = heads / n_heads_;
     workspace.share(batch.texts() * n_heads_, 1, [&](std::size_t part, std::size_t first, std::size_t last) {
       for (std::size_t i = first; i < last; ++i) {
         const std::size_t text = i / n_heads_, column = i % n_heads_ * head_dim, row = batch.offsets[text];
         const float* q = qkv.data() + row * 3 * heads + column;
-        workspace.kernels().attention({q, 3 * heads, batch.length(text), q + heads, q + 2 * heads, batch.length(text),
-                                       3 * heads, head_dim, workspace.attention_scores(part),
-                                       context.data() + row * heads + column, heads});
+        const auto attention = attention_over(batch.length(text), workspace.kernels());
+        attention({q, 3 * heads, batch.length(text), q + heads, q + 2 * heads, batch.length(text), 3 * heads, head_dim,
+                   workspace.attention_scores(part), context.data() + row * heads + column, heads});
       }
     });
   }

@@ -65,6 +65,8 @@ public:
         {x, x_stride, rows, weights_, channels.first / lanes, channels.last / lanes, scratch, y, y_stride});
   }
 
+  Precision precision() const { return weights_.precision; }
+
 private:
   explicit Linear(PackedLinear weights) : weights_(weights) {}
 
