@@ -47,6 +47,14 @@ TEST_CASE("exp is right to rounding, 0 for what underflows, NaN for NaN and +inf
   CHECK(std::isnan(of(kernels::lane_exp, infinity)));
 }
 
+TEST_CASE("the rough exp is right to 8e-5") {
+  CHECK(largest_error(
+            kernels::lane_rough_exp, [](double x) { return std::exp(x); }, -60.0f, 0.0f, true) < 8e-5);
+  CHECK(of(kernels::lane_rough_exp, -1e30f) < 1e-30f);
+  CHECK(of(kernels::lane_rough_exp, -infinity) < 1e-30f);
+  CHECK(std::isnan(of(kernels::lane_rough_exp, not_a_number)));
+}
+
 TEST_CASE("erf, GELU, sigmoid and tanh are right to 3e-7") {
   CHECK(largest_error(
             kernels::lane_erf, [](double x) { return std::erf(x); }, -6, 6) < 2.5e-7);

@@ -413,7 +413,8 @@ std::vector<double> attended(const std::vector<float>& qkv, std::size_t stride, 
 }
 
 /// One head inside a wider matrix, on every level: its numbers, its neighbours, and what else is promised of a call.
-/// `one_step` is what an output may be off by where an operand lies between two steps of the precision.
+/// An operand that lies between two steps of the precision may be rounded either way: then an output is off by up to
+/// `one_step`, but the outputs of one call together by less than a tenth of that on average.
 void check_attention(Attention attention, Precision precision, double one_step) {
   for (const std::size_t length : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 64u, 129u})
     for (const std::size_t head_dim : {16u, 32u, 64u}) {
@@ -427,14 +428,18 @@ void check_attention(Attention attention, Precision precision, double one_step) 
         std::vector<float> context(length * context_stride, 7.0f);
         (kernels.*attention)({qkv.data(), stride, length, qkv.data() + head_dim, qkv.data() + 2 * head_dim, length,
                               stride, head_dim, scratch.data(), context.data() + 16, context_stride});
+        double errors = 0;
         for (std::size_t i = 0; i < length; ++i) {
           const std::vector<double> expected = attended(qkv, stride, length, head_dim, i, products);
-          for (std::size_t d = 0; d < head_dim; ++d)
-            REQUIRE(double(context[i * context_stride + 16 + d]) ==
-                    doctest::Approx(expected[d]).epsilon(products == Precision::fp32 ? 2e-5 : one_step).scale(1));
+          for (std::size_t d = 0; d < head_dim; ++d) {
+            const double error = std::abs(double(context[i * context_stride + 16 + d]) - expected[d]);
+            REQUIRE(error <= (products == Precision::fp32 ? 5e-5 : one_step));
+            errors += error;
+          }
           REQUIRE(context[i * context_stride] == 7.0f);
           REQUIRE(context[i * context_stride + 16 + head_dim] == 7.0f);
         }
+        REQUIRE(errors <= one_step / 10 * double(length * head_dim));
         std::vector<float> alone(head_dim); // one query among the same keys
         (kernels.*attention)({qkv.data() + (length - 1) * stride, stride, 1, qkv.data() + head_dim,
                               qkv.data() + 2 * head_dim, length, stride, head_dim, scratch.data(), alone.data(),
@@ -452,14 +457,14 @@ void check_attention(Attention attention, Precision precision, double one_step) 
 } // namespace
 
 TEST_CASE("attention: softmax(Q K^T) V of one head inside a wider matrix") {
-  check_attention(&Kernels::attention, Precision::fp32, 0);
+  check_attention(&Kernels::attention, Precision::fp32, 5e-5);
 }
 
 TEST_CASE("attention_bf16: the same from bf16, where that is faster") {
-  check_attention(&Kernels::attention_bf16, Precision::bf16, 1e-3);
+  check_attention(&Kernels::attention_bf16, Precision::bf16, 2e-3);
 }
 
-TEST_CASE("attention_int8: the same from int8") { check_attention(&Kernels::attention_int8, Precision::int8, 1e-3); }
+TEST_CASE("attention_int8: the same from int8") { check_attention(&Kernels::attention_int8, Precision::int8, 0.03); }
 
 TEST_CASE("attention in every precision: what is not finite spoils what it touches, and large values do not") {
   constexpr std::size_t length = 70, head_dim = 32, stride = 3 * head_dim;

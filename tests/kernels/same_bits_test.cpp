@@ -278,7 +278,7 @@ constexpr Operation operations[] = {
     {"linear_int8", linear_int8, 0x827e2a62895d6b97},
     {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
     {"attention", attend<&Kernels::attention>, 0x8425d1f38dca8ffc},
-    {"attention_int8", attend<&Kernels::attention_int8>, 0x41451a05c819e2fc},
+    {"attention_int8", attend<&Kernels::attention_int8>, 0x122b19db5bcead5a},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},
     {"embed", embed, 0x15a474cf04364483},
     {"softmax", softmax, 0xf8d57d25d557ba6d},

@@ -47,6 +47,15 @@ inline F lane_exp(const F& x) {
   return (x < -87.3f).select(F::Zero(), mantissa * power + (x - x));
 }
 
+/// e^x for x <= 0, to 8e-5 of it and 1e-30, NaN for NaN: for what is rounded to int8 next.
+inline F lane_rough_exp(const F& x) {
+  const F t = (x * 1.44269504088896341f).max(-100.0f), n = t.rint();
+  const I exponent = (n.cast<std::int32_t>() + 127).shiftLeft<23>();
+  F power;
+  std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
+  return (x < -69.0f).select(F::Zero(), polynomial(F(t - n), exp2_coefficients) * power + (x - x));
+}
+
 /// erf(x) to 2e-7; +-1 beyond 3.8
 inline F lane_erf(const F& x) {
   const F z = x.max(-3.8f).min(3.8f);

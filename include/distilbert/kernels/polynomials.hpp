@@ -1,11 +1,14 @@
 #pragma once
-// Numbers that all levels share: the coefficients of exp, erf and Phi, highest power first, and a mask.
+// Numbers that all levels share: the coefficients of exp, exp2, erf and Phi, highest power first, and a mask.
 
 namespace distilbert::kernels {
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2
 inline constexpr float exp_coefficients[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                                              4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+
+/// 2^x for |x| <= 1/2, fitted by Lawson's algorithm; to 7.5e-5 of it
+inline constexpr float exp2_coefficients[] = {0x1.c3f76p-5f, 0x1.f0de1ap-3f, 0x1.62f31ap-1f, 0x1.fff692p-1f};
 
 /// erf(x) / x in t = 2 x^2 / 3.8^2 - 1, fitted by Lawson's algorithm on |x| <= 3.8, at whose
 /// ends it is exactly +-1; to 2e-7. No division: a rational form of like accuracy costs more on every level.

@@ -177,13 +177,18 @@ inline float quantize(const float* x, std::size_t count, std::byte* y) {
   return bound / 127.0f;
 }
 
-/// Replaces x by e^(x - max x), zero in its padding, and returns the sum: NaN for a row that is not finite.
-inline float exponentials(float* x, std::size_t count) {
+/// The largest of x, which has its first number in the padding on return. It need not notice a NaN.
+inline float largest_of(float* x, std::size_t count) {
   std::fill(x + count, x + padded(count), x[0]);
   F largest = lanes_at(x);
   for (std::size_t i = lanes; i < count; i += lanes)
     largest = largest.max(lanes_at(x + i));
-  const float bound = fold_max(largest);
+  return fold_max(largest);
+}
+
+/// Replaces x by e^(x - max x), zero in its padding, and returns the sum: NaN for a row that is not finite.
+inline float exponentials(float* x, std::size_t count) {
+  const float bound = largest_of(x, count);
   F sum = F::Zero(), not_finite = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
     const F xi = lanes_at(x + i);
@@ -269,10 +274,19 @@ struct Int8Attention {
   static float encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
 
   static float encode_softmax(float* scores, std::size_t count, std::byte* y) {
-    const float sum = exponentials(scores, count);
-    for (std::size_t i = 0; i < padded(count); ++i)
-      y[i] = std::isnan(sum) ? std::byte{0} : static_cast<std::byte>(std::lrint(scores[i] * 127.0f));
-    return 1.0f / (127.0f * sum);
+    const float bound = largest_of(scores, count);
+    F sum = F::Zero(), not_finite = F::Zero();
+    for (std::size_t i = 0; i < count; i += lanes) {
+      const F score = lanes_at(scores + i);
+      F e = lane_rough_exp(score - bound);
+      if (i + lanes >= count)
+        e *= lanes_at(first_lanes + padded(count) - count);
+      lanes_at(reinterpret_cast<std::int8_t*>(y) + i) =
+          (e.isNaN()).select(F::Zero(), e * 127.0f).rint().cast<std::int8_t>();
+      sum += e;
+      not_finite += score * 0.0f;
+    }
+    return 1.0f / (127.0f * fold_sum(sum + not_finite));
   }
 };
 
