@@ -83,13 +83,14 @@ std::string hash(const fs::path& path) {
   return convert::sha256(file.text(), progress);
 }
 
-PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision) {
+PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision, int sum_bits = 32) {
   std::optional<convert::Progress> progress;
-  return PackedModel::pack(checkpoint, config, precision, [&](std::size_t done, std::size_t total) {
+  const auto report = [&](std::size_t done, std::size_t total) {
     if (!progress)
       progress.emplace("MB packed", total);
     (*progress)(done);
-  });
+  };
+  return PackedModel::pack(checkpoint, config, precision, report, sum_bits);
 }
 
 /// Loads what was written as a user of the library would, and asks the probe again.
@@ -120,19 +121,22 @@ convert::Conversion run(const convert::Options& options) {
   const std::string source_sha256 = hash(options.in / model_name);
   checkpoint.check_finite();
   const PackedModel exact = pack(checkpoint, config, Precision::fp32);
-  const PackedModel packed = options.precision == Precision::fp32 ? exact : pack(checkpoint, config, options.precision);
+  const PackedModel packed =
+      options.precision == Precision::fp32 ? exact : pack(checkpoint, config, options.precision, options.sum_bits);
   const Probe exact_answer = convert::ask(exact, config, ids);
   const Probe answer = convert::ask(packed, config, ids);
 
-  convert::write_packed(packed,
-                        {{packed_metadata::format, packed_metadata::format_value},
-                         {packed_metadata::layout_version, std::to_string(packed_layout_version)},
-                         {packed_metadata::precision, std::string(precision_name(options.precision))},
-                         {packed_metadata::sizes, detail::sizes_text(config, has_classifier)},
-                         {packed_metadata::library_version, version()},
-                         {packed_metadata::source_sha256, source_sha256},
-                         {packed_metadata::probe, convert::probe_json(answer)}},
-                        model_file);
+  std::map<std::string, std::string> metadata = {
+      {packed_metadata::format, packed_metadata::format_value},
+      {packed_metadata::layout_version, std::to_string(packed_layout_version)},
+      {packed_metadata::precision, std::string(precision_name(options.precision))},
+      {packed_metadata::sizes, detail::sizes_text(config, has_classifier)},
+      {packed_metadata::library_version, version()},
+      {packed_metadata::source_sha256, source_sha256},
+      {packed_metadata::probe, convert::probe_json(answer)}};
+  if (packed.sum_bits() != 32)
+    metadata.emplace(packed_metadata::sum_bits, std::to_string(packed.sum_bits()));
+  convert::write_packed(packed, metadata, model_file);
   model_file.finish();
   const std::string config_json = convert::config_json(config, has_classifier);
   verify(model_file.temporary(), config_json, answer);

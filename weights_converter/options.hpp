@@ -12,6 +12,7 @@ namespace convert {
 struct Options {
   std::filesystem::path in, out;
   distilbert::Precision precision = distilbert::Precision::int8;
+  int sum_bits = 32;
   std::vector<std::string> labels; // empty: those of config.json
   std::string probe = "One of the best films of the year: funny, moving and beautifully acted.";
   bool force = false;

@@ -91,7 +91,8 @@ inline void print_report(const Conversion& conversion) {
   print_file("Before", conversion.source);
   fmt::print(", SHA-256 {}\n", conversion.source_sha256);
   print_file("After", conversion.converted);
-  fmt::print(", {}, {:.1f} % of the size\n", precision_name(conversion.packed.precision()),
+  fmt::print(", {}{}, {:.1f} % of the size\n", precision_name(conversion.packed.precision()),
+             conversion.packed.sum_bits() == 16 ? " for sums of 16 bits" : "",
              100.0 * static_cast<double>(conversion.converted.bytes) / static_cast<double>(conversion.source.bytes));
   if (conversion.packed.precision() != distilbert::Precision::fp32)
     print_rounding_errors(conversion);

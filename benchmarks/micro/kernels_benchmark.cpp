@@ -206,7 +206,7 @@ void rowwise(const Kernels& kernels) {
 
 void register_kernels() {
   for (const std::string_view isa : available_isas()) {
-    const Kernels& kernels = distilbert::detail::find_level(isa);
+    const Kernels& kernels = *distilbert::detail::find_level(isa).kernels;
     if (kernels.isa == kernels::portable.isa)
       continue; // it is what the others are checked against; its speed matters to no one who has another
     register_linear(kernels);

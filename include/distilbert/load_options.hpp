@@ -23,6 +23,10 @@ struct LoadOptions {
   /// Precision of the weights; by default a converted model's own, fp32 for any other. A converted model can only be
   /// run in the precision it was converted to.
   std::optional<Precision> precision;
+  /// Bits that sums of int8 products need: 32, or 16, for which weights lose most of a bit, and CPUs without VNNI (the
+  /// levels "avx2" and "avx512") run faster; README says by how much. By default a converted model's own, 32 for any
+  /// other. A converted model can only be run with the sums it was converted for.
+  std::optional<int> sum_bits;
   Memory memory = Memory::map;
   /// Threads that one call may use; 0: as many as CPUs that this process may really use.
   std::size_t threads = 0;
@@ -32,7 +36,8 @@ struct LoadOptions {
   /// can smuggle in a special token.
   bool encode_special_tokens = false;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;
-  /// Look at every weight for NaN and infinity while loading (reads the whole file).
+  /// Look at every weight for NaN and infinity, and at int8 ones for sums of more bits than the file says, while
+  /// loading (reads the whole file).
   bool check_finite = false;
   /// Replay the probe that a converted model carries, and fail with ErrorCode::probe_mismatch if it answers otherwise.
   bool selfcheck = false;

@@ -44,19 +44,21 @@ std::string_view first_choice() {
 
 TEST_CASE("DISTILBERT_ISA names the first level") {
   setenv("DISTILBERT_ISA", "portable", 1);
-  CHECK(detail::best_level().isa == "portable");
+  CHECK(detail::best_level().kernels->isa == "portable");
   setenv("DISTILBERT_ISA", "no-such-level", 1);
   CHECK_THROWS_AS(detail::best_level(), Error);
   setenv("DISTILBERT_ISA", "", 1);
-  CHECK(detail::best_level().isa == first_choice());
+  CHECK(detail::best_level().kernels->isa == first_choice());
   unsetenv("DISTILBERT_ISA");
-  CHECK(detail::best_level().isa == first_choice());
+  CHECK(detail::best_level().kernels->isa == first_choice());
 }
 
 TEST_CASE("all operations of a level are there") {
-  for (const auto name : available_isas()) {
-    const Kernels& k = detail::find_level(name);
-    CHECK((k.linear_fp32 && k.linear_bf16 && k.linear_int8 && k.round_to_bf16 && k.quantize && k.attention &&
-           k.layer_norm && k.embed && k.softmax && k.sigmoid));
-  }
+  for (const auto name : available_isas())
+    for (const int sum_bits : {32, 16}) {
+      const Kernels& k = detail::find_level(name).for_sums(sum_bits);
+      CHECK(k.isa == name);
+      CHECK((k.linear_fp32 && k.linear_bf16 && k.linear_int8 && k.round_to_bf16 && k.quantize && k.attention &&
+             k.layer_norm && k.embed && k.softmax && k.sigmoid));
+    }
 }

@@ -36,12 +36,14 @@ struct Packed {
   std::vector<double> bias;   // [out]
 };
 
-Packed random_matrix(Precision precision, std::size_t out, std::size_t in) {
+/// int8 weights that need sums of so many bits: any, or such that four of them never reach 128.
+Packed random_matrix(Precision precision, std::size_t out, std::size_t in, int sum_bits = 32) {
   Packed m{AlignedBuffer(out / lanes * panel_bytes(precision, in)), {precision, out, in, nullptr}, {}, {}};
   m.view.panels = m.bytes.data();
   m.weight.resize(out * in);
   m.bias.resize(out);
-  std::uniform_int_distribution<int> byte(-127, 127);
+  const int largest = sum_bits == 16 ? 32 : 127;
+  std::uniform_int_distribution<int> byte(-largest, largest);
   for (std::size_t c = 0; c < out; ++c) {
     unsigned char* panel = m.bytes.data() + c / lanes * panel_bytes(precision, in);
     const std::size_t lane = c % lanes;
@@ -119,14 +121,18 @@ std::vector<float> integers_of(const Kernels& kernels, const std::vector<std::by
   return y;
 }
 
-template <class Body> void on_every_level(const Body& body) {
+/// body(each level's kernels for int8 weights that need such sums)
+template <class Body> void on_every_level(int sum_bits, const Body& body) {
   for (const std::string_view isa : available_isas()) {
     CAPTURE(std::string(isa));
+    CAPTURE(sum_bits);
     set_isa(isa);
-    body(active_kernels());
+    body(active_kernels(sum_bits));
   }
   set_isa(available_isas().front());
 }
+
+template <class Body> void on_every_level(const Body& body) { on_every_level(32, body); }
 
 struct Shape {
   std::size_t rows, in, out;
@@ -186,87 +192,126 @@ TEST_CASE("bf16 products: weights and activations are exact, only the sum rounds
 
 TEST_CASE("int8 products: the integer sum is exact, also where every product is the largest") {
   std::uniform_int_distribution<int> byte(-127, 127);
-  for (const bool extreme : {false, true})
-    for (const Shape& shape : shapes) {
-      const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
-      Packed m = random_matrix(Precision::int8, out, in);
-      std::vector<float> x(rows * in);
-      for (std::size_t i = 0; i < x.size(); ++i)
-        x[i] = extreme || i % in == 0 ? 127.0f : float(byte(random_engine));
-      if (extreme) { // weights of -127 everywhere, with the sum that belongs to them
-        std::fill(m.weight.begin(), m.weight.end(), -127.0);
-        for (std::size_t p = 0; p < out / lanes; ++p) {
-          unsigned char* panel = m.bytes.data() + p * panel_bytes(Precision::int8, in);
-          std::memset(panel + 192, -127, in * lanes);
-          const auto sum = -127 * static_cast<std::int32_t>(in);
-          for (std::size_t lane = 0; lane < lanes; ++lane)
-            std::memcpy(panel + 128 + 4 * lane, &sum, 4);
-        }
-      }
-      std::vector<float> x_scale(rows);
-      for (float& scale : x_scale)
-        scale = std::abs(normal(1)[0]);
-      on_every_level([&](const Kernels& kernels) {
-        std::vector<float> y(rows * out);
-        const auto encoded = quantized(kernels, x, in);
-        kernels.linear_int8(call_of(m, encoded, x_scale, rows, y));
-        for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t c = 0; c < out; ++c) {
-            std::int64_t sum = 0;
-            for (std::size_t k = 0; k < in; ++k)
-              sum += static_cast<std::int64_t>(x[r * in + k]) * static_cast<std::int64_t>(m.weight[c * in + k]);
-            const float scale = scale_of(m, c) * x_scale[r], bias = static_cast<float>(m.bias[c]);
-            const float apart = float(sum) * scale + bias, fused = std::fma(float(sum), scale, bias);
-            REQUIRE((y[r * out + c] == apart || y[r * out + c] == fused));
+  for (const int sum_bits : {32, 16})
+    for (const bool extreme : {false, true})
+      for (const Shape& shape : shapes) {
+        const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
+        Packed m = random_matrix(Precision::int8, out, in, sum_bits);
+        std::vector<float> x(rows * in);
+        for (std::size_t i = 0; i < x.size(); ++i)
+          x[i] = extreme || i % in == 0 ? 127.0f : float(byte(random_engine));
+        if (extreme) { // the least weights everywhere, with the sum that belongs to them
+          const int least = sum_bits == 16 ? -32 : -127;
+          std::fill(m.weight.begin(), m.weight.end(), least);
+          for (std::size_t p = 0; p < out / lanes; ++p) {
+            unsigned char* panel = m.bytes.data() + p * panel_bytes(Precision::int8, in);
+            std::memset(panel + 192, least, in * lanes);
+            const auto sum = least * static_cast<std::int32_t>(in);
+            for (std::size_t lane = 0; lane < lanes; ++lane)
+              std::memcpy(panel + 128 + 4 * lane, &sum, 4);
           }
+        }
+        std::vector<float> x_scale(rows);
+        for (float& scale : x_scale)
+          scale = std::abs(normal(1)[0]);
+        on_every_level(sum_bits, [&](const Kernels& kernels) {
+          std::vector<float> y(rows * out);
+          const auto encoded = quantized(kernels, x, in);
+          kernels.linear_int8(call_of(m, encoded, x_scale, rows, y));
+          for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t c = 0; c < out; ++c) {
+              std::int64_t sum = 0;
+              for (std::size_t k = 0; k < in; ++k)
+                sum += static_cast<std::int64_t>(x[r * in + k]) * static_cast<std::int64_t>(m.weight[c * in + k]);
+              const float scale = scale_of(m, c) * x_scale[r], bias = static_cast<float>(m.bias[c]);
+              const float apart = float(sum) * scale + bias, fused = std::fma(float(sum), scale, bias);
+              REQUIRE((y[r * out + c] == apart || y[r * out + c] == fused));
+            }
+        });
+      }
+}
+
+TEST_CASE("sums of 16 bits hold all that four weights may be, wherever in their group the largest stand") {
+  // of the weights at 8 i + {0, 1, 4, 5}, and of the others, each sign reaches 128
+  const std::vector<std::vector<int>> eights = {{127, 1, 64, 64, -127, -1, -64, -64},
+                                                {-127, 0, -32, -32, -1, 0, -32, -32},
+                                                {0, 64, -1, 0, 64, -127, -127, 0},
+                                                {32, 32, 127, -43, 32, 32, -43, -42}};
+  const std::size_t in = 64, out = 16;
+  for (const std::vector<int>& eight : eights) {
+    Packed m = random_matrix(Precision::int8, out, in, 16);
+    std::int32_t sum = 0;
+    for (std::size_t k = 0; k < in; ++k) {
+      sum += eight[k % 8];
+      for (std::size_t c = 0; c < out; ++c) {
+        m.bytes.data()[192 + (k / 4 * lanes + c) * 4 + k % 4] = static_cast<unsigned char>(eight[k % 8]);
+        m.weight[c * in + k] = eight[k % 8];
+      }
+    }
+    for (std::size_t c = 0; c < out; ++c)
+      std::memcpy(m.bytes.data() + 128 + 4 * c, &sum, 4);
+    for (const float sign : {1.0f, -1.0f}) { // each activation with, or against, its weight
+      std::vector<float> x(in);
+      double expected = 0;
+      for (std::size_t k = 0; k < in; ++k) {
+        x[k] = eight[k % 8] < 0 ? -127.0f * sign : 127.0f * sign;
+        expected += double(x[k]) * eight[k % 8];
+      }
+      on_every_level(16, [&](const Kernels& kernels) {
+        std::vector<float> y(out);
+        kernels.linear_int8(call_of(m, quantized(kernels, x, in), {1.0f}, 1, y));
+        for (std::size_t c = 0; c < out; ++c)
+          REQUIRE(double(y[c]) == doctest::Approx(expected * double(scale_of(m, c)) + m.bias[c]).epsilon(1e-6));
       });
     }
+  }
 }
 
 TEST_CASE("a row's result does not depend on the rows around it, a column's not on the panels asked for") {
-  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
-    const std::size_t in = 400, out = 96, rows = 9;
-    const Packed m = random_matrix(precision, out, in);
-    const auto x = normal(rows * in);
-    on_every_level([&](const Kernels& kernels) {
-      const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
-                           std::size_t last_panel, std::vector<float>& y) {
-        std::vector<std::uint16_t> rounded(x.size());
-        const std::size_t bytes = kernels.quantized_bytes;
-        std::vector<std::byte> encoded(x.size() * bytes);
-        std::vector<float> scale(rows);
-        kernels.round_to_bf16(x.data(), x.size(), rounded.data());
-        for (std::size_t r = 0; r < rows; ++r)
-          scale[r] = kernels.quantize(x.data() + r * in, in, encoded.data() + r * in * bytes);
-        const auto part = [&](auto call, std::size_t element = 1) {
-          call.x += first_row * in * element;
-          call.x_scale += first_row;
-          call.y += first_row * out;
-          call.first_panel = first_panel;
-          call.last_panel = last_panel;
-          return call;
+  for (const int sum_bits : {32, 16})
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+      const std::size_t in = 400, out = 96, rows = 9;
+      const Packed m = random_matrix(precision, out, in, sum_bits);
+      const auto x = normal(rows * in);
+      on_every_level(sum_bits, [&](const Kernels& kernels) {
+        const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
+                             std::size_t last_panel, std::vector<float>& y) {
+          std::vector<std::uint16_t> rounded(x.size());
+          const std::size_t bytes = kernels.quantized_bytes;
+          std::vector<std::byte> encoded(x.size() * bytes);
+          std::vector<float> scale(rows);
+          kernels.round_to_bf16(x.data(), x.size(), rounded.data());
+          for (std::size_t r = 0; r < rows; ++r)
+            scale[r] = kernels.quantize(x.data() + r * in, in, encoded.data() + r * in * bytes);
+          const auto part = [&](auto call, std::size_t element = 1) {
+            call.x += first_row * in * element;
+            call.x_scale += first_row;
+            call.y += first_row * out;
+            call.first_panel = first_panel;
+            call.last_panel = last_panel;
+            return call;
+          };
+          if (precision == Precision::fp32)
+            kernels.linear_fp32(part(call_of(m, x, scale, row_count, y, Epilogue::gelu)));
+          if (precision == Precision::bf16)
+            kernels.linear_bf16(part(call_of(m, rounded, scale, row_count, y, Epilogue::gelu)));
+          if (precision == Precision::int8)
+            kernels.linear_int8(part(call_of(m, encoded, scale, row_count, y, Epilogue::gelu), bytes));
         };
-        if (precision == Precision::fp32)
-          kernels.linear_fp32(part(call_of(m, x, scale, row_count, y, Epilogue::gelu)));
-        if (precision == Precision::bf16)
-          kernels.linear_bf16(part(call_of(m, rounded, scale, row_count, y, Epilogue::gelu)));
-        if (precision == Precision::int8)
-          kernels.linear_int8(part(call_of(m, encoded, scale, row_count, y, Epilogue::gelu), bytes));
-      };
-      std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
-      run(0, rows, 0, out / lanes, whole);
-      for (std::size_t r = 0; r < rows; ++r)
-        for (std::size_t p = 0; p < out / lanes; ++p)
-          run(r, 1, p, p + 1, apart);
-      CHECK(std::memcmp(whole.data(), apart.data(), whole.size() * sizeof(float)) == 0);
-      std::vector<float> untouched(rows * out, 7.0f);
-      run(2, 3, 1, 2, untouched);
-      for (std::size_t i = 0; i < untouched.size(); ++i) {
-        const bool inside = i / out >= 2 && i / out < 5 && i % out >= 16 && i % out < 32;
-        REQUIRE(untouched[i] == (inside ? whole[i] : 7.0f));
-      }
-    });
-  }
+        std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
+        run(0, rows, 0, out / lanes, whole);
+        for (std::size_t r = 0; r < rows; ++r)
+          for (std::size_t p = 0; p < out / lanes; ++p)
+            run(r, 1, p, p + 1, apart);
+        CHECK(std::memcmp(whole.data(), apart.data(), whole.size() * sizeof(float)) == 0);
+        std::vector<float> untouched(rows * out, 7.0f);
+        run(2, 3, 1, 2, untouched);
+        for (std::size_t i = 0; i < untouched.size(); ++i) {
+          const bool inside = i / out >= 2 && i / out < 5 && i % out >= 16 && i % out < 32;
+          REQUIRE(untouched[i] == (inside ? whole[i] : 7.0f));
+        }
+      });
+    }
 }
 
 TEST_CASE("no rows: nothing is read or written") {
@@ -323,7 +368,7 @@ TEST_CASE("bf16 rounding: nearest, ties to even, NaN stays NaN") {
 }
 
 TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and what is not finite") {
-  on_every_level([](const Kernels& kernels) {
+  const auto check = [](const Kernels& kernels) {
     std::vector<float> x(48, 0.0f);
     x[0] = -254.0f;
     x[17] = 1.0f; // 0.5 steps: to even 0
@@ -355,7 +400,9 @@ TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and wha
       const auto zeros = integers_of(kernels, row);
       CHECK(std::all_of(zeros.begin(), zeros.end(), [](float v) { return v == 0; }));
     }
-  });
+  };
+  on_every_level(32, check);
+  on_every_level(16, check);
 }
 
 namespace {
@@ -613,23 +660,24 @@ TEST_CASE("softmax and sigmoid: any count, large values, and NaN is not hidden")
 
 TEST_CASE("what is not finite in a row reaches that row's outputs and no other's") {
   const std::size_t in = 64, out = 32;
-  for (const Precision precision : {Precision::fp32, Precision::int8}) {
-    const Packed m = random_matrix(precision, out, in);
-    auto x = normal(3 * in);
-    x[in + 5] = std::numeric_limits<float>::quiet_NaN();
-    on_every_level([&](const Kernels& kernels) {
-      std::vector<float> y(3 * out), scale(3);
-      std::vector<std::byte> q(3 * in * kernels.quantized_bytes);
-      for (std::size_t r = 0; r < 3; ++r)
-        scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in * kernels.quantized_bytes);
-      for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::relu, Epilogue::tanh}) {
-        if (precision == Precision::fp32)
-          kernels.linear_fp32(call_of(m, x, scale, 3, y, epilogue));
-        else
-          kernels.linear_int8(call_of(m, q, scale, 3, y, epilogue));
-        for (std::size_t i = 0; i < y.size(); ++i)
-          REQUIRE(std::isnan(y[i]) == (i / out == 1));
-      }
-    });
-  }
+  for (const int sum_bits : {32, 16})
+    for (const Precision precision : {Precision::fp32, Precision::int8}) {
+      const Packed m = random_matrix(precision, out, in, sum_bits);
+      auto x = normal(3 * in);
+      x[in + 5] = std::numeric_limits<float>::quiet_NaN();
+      on_every_level(sum_bits, [&](const Kernels& kernels) {
+        std::vector<float> y(3 * out), scale(3);
+        std::vector<std::byte> q(3 * in * kernels.quantized_bytes);
+        for (std::size_t r = 0; r < 3; ++r)
+          scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in * kernels.quantized_bytes);
+        for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::relu, Epilogue::tanh}) {
+          if (precision == Precision::fp32)
+            kernels.linear_fp32(call_of(m, x, scale, 3, y, epilogue));
+          else
+            kernels.linear_int8(call_of(m, q, scale, 3, y, epilogue));
+          for (std::size_t i = 0; i < y.size(); ++i)
+            REQUIRE(std::isnan(y[i]) == (i / out == 1));
+        }
+      });
+    }
 }

@@ -85,8 +85,9 @@ private:
   std::vector<std::uint32_t> words_;
 };
 
-/// A packed matrix of weights of `kind`, or of int8.
-AlignedBuffer random_panels(Numbers& numbers, Precision precision, std::size_t out, std::size_t in, Kind kind) {
+/// A packed matrix of weights of `kind`, or of int8 up to `largest`.
+AlignedBuffer random_panels(Numbers& numbers, Precision precision, std::size_t out, std::size_t in, Kind kind,
+                            int largest = 127) {
   AlignedBuffer bytes(out / lanes * panel_bytes(precision, in));
   for (std::size_t p = 0; p < out / lanes; ++p) {
     unsigned char* panel = bytes.data() + p * panel_bytes(precision, in);
@@ -96,7 +97,7 @@ AlignedBuffer random_panels(Numbers& numbers, Precision precision, std::size_t o
       continue;
     std::int32_t sums[lanes] = {};
     for (std::size_t i = 0; i < in * lanes; ++i) {
-      const int w = static_cast<int>(numbers.below(255)) - 127;
+      const int w = static_cast<int>(numbers.below(static_cast<std::size_t>(2 * largest + 1))) - largest;
       panel[panel_header_bytes(precision) + i] = static_cast<unsigned char>(w);
       sums[i / 4 % lanes] += w;
     }
@@ -129,11 +130,12 @@ void linear_fp32(const Kernels& kernels, Outputs& outputs) {
     }
 }
 
-void linear_int8(const Kernels& kernels, Outputs& outputs) {
+template <int largest> void linear_int8(const Kernels& kernels, Outputs& outputs) {
   Numbers numbers;
   for (const Shape& shape : shapes)
     for (const Kind kind : kinds) {
-      const AlignedBuffer panels = random_panels(numbers, Precision::int8, shape.out, shape.in, Kind::ordinary);
+      const AlignedBuffer panels =
+          random_panels(numbers, Precision::int8, shape.out, shape.in, Kind::ordinary, largest);
       const PackedLinear weights{Precision::int8, shape.out, shape.in, panels.data()};
       const auto x = numbers.row(shape.rows * shape.in, kind);
       std::vector<std::byte> q(x.size() * kernels.quantized_bytes);
@@ -272,10 +274,12 @@ struct Operation {
   const char* name;
   void (*run)(const Kernels&, Outputs&);
   std::uint64_t hash; // of its outputs, on every CPU; it changes only with the order of the arithmetic
+  int sum_bits = 32;  // that its int8 weights need
 };
 constexpr Operation operations[] = {
     {"linear_fp32", linear_fp32, 0x279ccb5d61cf7a33},
-    {"linear_int8", linear_int8, 0x827e2a62895d6b97},
+    {"linear_int8", linear_int8<127>, 0x827e2a62895d6b97},
+    {"linear_int8, sums of 16 bits", linear_int8<32>, 0xf8869a53ad8b09ec, 16},
     {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
     {"attention", attend<&Kernels::attention>, 0x8425d1f38dca8ffc},
     {"attention_int8", attend<&Kernels::attention_int8>, 0x122b19db5bcead5a},
@@ -299,7 +303,7 @@ TEST_CASE("all levels but the portable one write the same bits, on every CPU") {
     for (const std::string& level : levels) {
       CAPTURE(level);
       Outputs outputs;
-      operation.run(detail::find_level(level), outputs);
+      operation.run(detail::find_level(level).for_sums(operation.sum_bits), outputs);
       if (level == levels.front())
         first = outputs;
       REQUIRE(outputs.words().size() == first.words().size());

@@ -1,6 +1,8 @@
 #include <distilbert/nn/distilbert_model.hpp>
 #include <doctest/doctest.h>
 
+#include <optional>
+
 #include "layer_setup.hpp"
 
 using namespace distilbert;
@@ -99,6 +101,42 @@ TEST_CASE("precision is that of the options") {
   CHECK(difference(by_default, fp32) == 0);
   CHECK(difference(bf16, fp32) > 1e-4);
   CHECK(difference(int8, fp32) > difference(bf16, fp32));
+}
+
+TEST_CASE("int8 weights for sums of 16 bits: each level takes its own kernels, and all write the same bits") {
+  const RandomModel random(shape);
+  LoadOptions options = in_precision(Precision::int8);
+  const DistilBertModel any_sums = DistilBertModel::from_pretrained(random.path(), options);
+  options.sum_bits = 16;
+  const DistilBertModel model = DistilBertModel::from_pretrained(random.path(), options);
+  const DistilBertModel fp32 = DistilBertModel::from_pretrained(random.path());
+  Workspace workspace(DistilBertConfig::from_pretrained(random.path()));
+  const Batch batch = batch_of({3, 80, 1, 16, 33});
+  const auto run = [&](const DistilBertModel& of) {
+    return hidden_states(of.forward(batch, workspace), 0, batch.tokens());
+  };
+  const Matrix exact = run(fp32);
+  const double noise = root_mean_square(run(any_sums), exact);
+  std::optional<Matrix> first, first_cls;
+  for (const std::string_view isa : available_isas()) {
+    CAPTURE(std::string(isa));
+    set_isa(isa);
+    const Matrix found = run(model);
+    CHECK(&workspace.kernels() == &active_kernels(16));
+    CHECK(root_mean_square(found, exact) > noise);
+    CHECK(root_mean_square(found, exact) < 3 * noise);
+    const Matrix cls = hidden_states(model.forward_cls(batch, workspace), 0, batch.texts());
+    if (!first) {
+      first = found;
+      first_cls = cls;
+    } else if (isa != "portable") { // which may round otherwise
+      CHECK(difference(found, *first) == 0);
+      CHECK(difference(cls, *first_cls) == 0);
+    }
+    run(any_sums);
+    CHECK(&workspace.kernels() == &active_kernels());
+  }
+  set_isa(available_isas().front());
 }
 
 TEST_CASE("an empty batch gives no rows, and a refused one leaves the workspace usable") {

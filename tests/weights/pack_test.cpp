@@ -143,6 +143,70 @@ TEST_CASE("int8 of rows at the edges of float") {
   CHECK(int{to_int8(wide[2], scale)} == 0);
 }
 
+namespace {
+
+/// Of the int8 weights of all channels that meet in one sum of 16 bits, the largest sum of one sign.
+int largest_sum(const std::vector<unsigned char>& panels, std::size_t out, std::size_t in) {
+  int largest = 0;
+  for (std::size_t row = 0; row < out; ++row)
+    for (std::size_t k = 0; k < in; k += 8)
+      for (const std::size_t first : {k, k + 2}) {
+        int positive = 0, negative = 0;
+        for (const std::size_t i : {first, first + 1, first + 4, first + 5}) {
+          const std::size_t panel = row / 16 * (192 + 16 * in);
+          const int w = value_at<std::int8_t>(panels, panel + 192 + i / 4 * 64 + row % 16 * 4 + i % 4);
+          (w < 0 ? negative : positive) += std::abs(w);
+        }
+        largest = std::max({largest, positive, negative});
+      }
+  return largest;
+}
+
+std::vector<unsigned char> pack_for_16_bits(const std::vector<float>& weight, Blocks out, Blocks in) {
+  std::vector<unsigned char> panels(packed_linear_bytes(Precision::int8, out, in));
+  pack_linear(weight.data(), nullptr, out, in, Precision::int8, panels.data(), 16);
+  return panels;
+}
+
+} // namespace
+
+TEST_CASE("int8 for sums of 16 bits: four weights that meet reach 128 at most, and as much as rounding allows") {
+  for (const Blocks in : {Blocks{1, 37}, Blocks{3, 12}, Blocks{2, 16}})
+    for (unsigned seed = 0; seed < 30; ++seed) {
+      const std::vector<float> weight = random_floats(20 * in.logical(), seed);
+      const auto panels = pack_for_16_bits(weight, {1, 20}, in);
+      CHECK(largest_sum(panels, 32, in.packed()) <= 128);
+      CHECK(largest_sum(panels, 32, in.packed()) >= 124);
+      for (std::size_t row = 0; row < 20; ++row) {
+        const auto scale = double{value_at<float>(panels, row / 16 * (192 + 16 * in.packed()) + 64 + row % 16 * 4)};
+        for (std::size_t k = 0; k < in.logical(); ++k) {
+          const float kept =
+              unpack(panels, Precision::int8, in.packed(), row, k / in.size * padded(in.size) + k % in.size);
+          CHECK(std::fabs(double{kept} - double{weight[row * in.logical() + k]}) <= 0.50001 * scale);
+        }
+      }
+    }
+}
+
+TEST_CASE("int8 for sums of 16 bits: rows at the edges") {
+  const float greatest = std::numeric_limits<float>::max(), smallest = std::numeric_limits<float>::denorm_min();
+  const auto packed_row = [](std::vector<float> row) {
+    row.resize(16);
+    return pack_for_16_bits(row, {1, 1}, {1, 16});
+  };
+  CHECK(largest_sum(packed_row({5}), 16, 16) == 126); // one large weight keeps nearly all of its eight bits
+  CHECK(largest_sum(packed_row({1.01f, 1.01f, 0, 0, 1.01f, 1.01f}), 16, 16) == 128); // 31.5 four times
+  CHECK(largest_sum(packed_row({-1, -1, 7, 0, -1, -1}), 16, 16) == 126);
+  CHECK(largest_sum(packed_row({greatest, greatest, 0, 0, greatest, greatest}), 16, 16) == 128);
+  CHECK(value_at<float>(packed_row({greatest, greatest, 0, 0, greatest, greatest}), 64) < infinity); // its scale
+  CHECK(largest_sum(packed_row({}), 16, 16) == 0);
+  for (int n = 1; n < 400; ++n) { // too small for a scale that is rounded finely
+    const float w = static_cast<float>(n) * smallest;
+    CHECK(largest_sum(packed_row({w, w, w, w, w, w, w, w}), 16, 16) == 0);
+  }
+  CHECK_THROWS_AS(packed_row({0, not_a_number}), Error);
+}
+
 TEST_CASE("int8 refuses what is not finite and says where") {
   for (const float bad : {not_a_number, infinity, -infinity}) {
     std::vector<float> weight(2 * 3, 1.0f);

@@ -424,6 +424,84 @@ TEST_CASE("metadata that this version cannot read is refused with advice") {
         ErrorCode::invalid_packed_model);
 }
 
+TEST_CASE("int8 weights for sums of 16 bits: what the file says, what is asked for, and what it holds") {
+  Converted model(odd_shape(), Precision::int8);
+  const auto sum_bits_with = [&](Precision precision, const char* text) {
+    Metadata metadata = metadata_for(precision);
+    metadata["sum_bits"] = text;
+    model.write(stored_tensors(model.packed(precision)), metadata);
+    std::optional<int> bits;
+    const auto error = support::error_of([&] { bits = model.load().sum_bits(); });
+    CHECK((bits || error->code() == ErrorCode::invalid_packed_model));
+    return bits;
+  };
+  CHECK(model.load().sum_bits() == 32);
+  CHECK(sum_bits_with(Precision::int8, "16") == 16);
+  CHECK(sum_bits_with(Precision::int8, "32") == 32);
+  CHECK(sum_bits_with(Precision::bf16, "32") == 32);
+  CHECK(sum_bits_with(Precision::fp32, "16") == std::nullopt);
+  for (const char* text : {"8", "016", "16 ", "-16", "x"})
+    CHECK(sum_bits_with(Precision::int8, text) == std::nullopt);
+
+  // any weights under the promise of small ones
+  CHECK(sum_bits_with(Precision::int8, "16") == 16);
+  LoadOptions options;
+  options.check_finite = true;
+  const auto error = support::error_of([&] { model.load(options); });
+  REQUIRE(error);
+  CHECK(error->code() == ErrorCode::invalid_packed_model);
+  CHECK_MESSAGE(support::contains(error->what(), "qkv_lin"), error->what());
+
+  const auto small = PackedModel::pack(model.checkpoint(), model.config, Precision::int8, {}, 16);
+  CHECK(small.sum_bits() == 16);
+  CHECK_NOTHROW(small.check_finite());
+  Metadata metadata = metadata_for(Precision::int8);
+  metadata["sum_bits"] = "16";
+  model.write(stored_tensors(small), metadata);
+  CHECK_NOTHROW(model.load(options));
+  for (const std::size_t offset : {0u, 1u, 64u, 65u}) { // the four weights of channel 0 that meet first
+    auto tensors = stored_tensors(small);
+    auto& packed =
+        *std::find_if(tensors.begin(), tensors.end(), [](auto& t) { return t.name == "pre_classifier.packed"; });
+    for (const std::size_t i : {0u, 1u, 64u, 65u})
+      packed.bytes[192 + i] = i == offset ? 32 : -31;
+    packed.bytes[192 + 2] = 127; // another four
+    for (const std::size_t i : {3u, 66u, 67u})
+      packed.bytes[192 + i] = 0;
+    model.write(tensors, metadata);
+    CHECK_NOTHROW(model.load(options));
+    for (const std::size_t i : {0u, 1u, 64u, 65u})
+      packed.bytes[192 + i] = i == offset ? 33 : 32;
+    model.write(tensors, metadata);
+    CHECK(code_of([&] { model.load(options); }) == ErrorCode::invalid_packed_model);
+    for (const std::size_t i : {0u, 1u, 64u, 65u})
+      packed.bytes[192 + i] = i == offset ? -33 : -32;
+    model.write(tensors, metadata);
+    CHECK(code_of([&] { model.load(options); }) == ErrorCode::invalid_packed_model);
+    CHECK_NOTHROW(model.load());
+  }
+
+  options = {};
+  options.sum_bits = 16;
+  CHECK(model.load(options).sum_bits() == 16);
+  options.sum_bits = 32;
+  CHECK(code_of([&] { model.load(options); }) == ErrorCode::invalid_argument);
+  const auto unconverted = [&](Precision precision, int sum_bits) {
+    LoadOptions packing;
+    packing.precision = precision;
+    packing.sum_bits = sum_bits;
+    std::optional<int> bits;
+    const auto refused = support::error_of(
+        [&] { bits = PackedModel::from_pretrained(model.files.path(), model.config, packing).sum_bits(); });
+    CHECK((bits || refused->code() == ErrorCode::invalid_argument));
+    return bits;
+  };
+  CHECK(unconverted(Precision::int8, 16) == 16);
+  CHECK(unconverted(Precision::fp32, 32) == 32);
+  CHECK(unconverted(Precision::fp32, 16) == std::nullopt);
+  CHECK(unconverted(Precision::int8, 8) == std::nullopt);
+}
+
 TEST_CASE("tensors that do not fit config.json are refused") {
   Converted model(odd_shape(), Precision::int8);
   const Metadata metadata = metadata_for(Precision::int8);

@@ -147,6 +147,29 @@ def naive_panels(weight, bias, out_size, in_size, precision):
     return data
 
 
+def test_int8_for_sums_of_16_bits(tmp_path):
+    t = write_model(tmp_path / "in", SMALL)
+    report = converted(tmp_path / "in", tmp_path / "out", "--sum-bits", "16")
+    assert "int8 for sums of 16 bits" in report
+    with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
+        assert file.metadata()["precision"] == "int8" and file.metadata()["sum_bits"] == "16"
+        packed = file.get_tensor("transformer.layer.0.ffn.lin1.packed")
+        words = file.get_tensor("embeddings.word_embeddings.weight")
+    name = "transformer.layer.0.ffn.lin1"
+    w, bias = blocks(t[f"{name}.weight"], 50, 36), blocks(t[f"{name}.bias"][:, None], 50, 1)[:, 0]
+    # [channel, eight k, which four of them, four]
+    meeting = w.reshape(len(w), -1, 2, 2, 2).transpose(0, 1, 3, 2, 4).reshape(len(w), -1, 4).astype(np.float64)
+    sums = np.maximum(np.maximum(meeting, 0).sum(-1), np.maximum(-meeting, 0).sum(-1)).max(-1)
+    scale = (sums / 126).astype(np.float32)
+    quantized = np.rint(w / np.where(scale == 0, np.float32(1), scale)[:, None]).astype(np.int8)
+    for panel in range(len(w) // LANES):
+        rows = slice(panel * LANES, (panel + 1) * LANES)
+        header = bias[rows].tobytes() + scale[rows].tobytes() + quantized[rows].sum(-1, dtype=np.int32).tobytes()
+        groups = quantized[rows].reshape(LANES, -1, 4).transpose(1, 0, 2)
+        assert packed[panel].tobytes() == header + groups.tobytes()
+    assert np.abs(words.astype(int)).max() == 127  # rows of a table enter no product
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("shape", [SMALL, BERT], ids=["distilbert", "bert"])
 def test_packed_bytes_are_those_of_a_naive_packing(tmp_path, shape, precision):
@@ -334,6 +357,8 @@ def test_usage_errors_have_status_2(model, tmp_path):
     assert "IN is required" in refused(status=2)
     assert "OUT is required" in refused(model, status=2)
     assert "int4" in refused(model, tmp_path / "out", "--precision", "int4", status=2)
+    assert "--sum-bits" in refused(model, tmp_path / "out", "--sum-bits", "8", status=2)
+    assert "int8 only" in refused(model, tmp_path / "out", "--precision", "bf16", "--sum-bits", "16", status=2)
     for labels in ("", "A,", ",A", "A,A"):
         assert "--labels" in refused(model, tmp_path / "out", "--labels", labels, status=2)
     refused(model, tmp_path / "out", "more", status=2)

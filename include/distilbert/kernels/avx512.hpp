@@ -31,6 +31,7 @@ DISTILBERT_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
 DISTILBERT_INLINE I operator+(I a, I b) { return {_mm512_add_epi32(a.v, b.v)}; }
+DISTILBERT_INLINE I operator-(I a, I b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 DISTILBERT_INLINE F load(const float* p) { return {_mm512_loadu_ps(p)}; }
 DISTILBERT_INLINE void store(float* p, F x) { _mm512_storeu_ps(p, x.v); }
 DISTILBERT_INLINE F broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -83,6 +84,11 @@ DISTILBERT_INLINE I four_bytes(I a, I b, I c, I d) {
   return {_mm512_mask_blend_epi16(0xaaaaaaaa, ab, cd)};
 }
 DISTILBERT_INLINE void store_integers(void* p, I x) { _mm512_storeu_si512(p, x.v); }
+DISTILBERT_INLINE I broadcast_integer(int x) { return {_mm512_set1_epi32(x)}; }
+DISTILBERT_INLINE I shift_left(I x, unsigned bits) { return {_mm512_slli_epi32(x.v, bits)}; }
+DISTILBERT_INLINE void store_bytes(I q, std::byte* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q.v));
+}
 DISTILBERT_INLINE F to_floats(I x) { return {_mm512_cvtepi32_ps(x.v)}; }
 DISTILBERT_INLINE I to_integers(F x) { return {_mm512_cvtps_epi32(x.v)}; }
 
@@ -134,7 +140,6 @@ using Pairs = WidenedPairs;
 
 inline constexpr std::size_t int8_panels = 4;
 
-DISTILBERT_INLINE I integer_zero() { return {_mm512_setzero_si512()}; }
 DISTILBERT_INLINE I even_bytes(I w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8)}; }
 DISTILBERT_INLINE I odd_bytes(I w) { return {_mm512_srai_epi16(w.v, 8)}; }
 DISTILBERT_INLINE void multiply_add_pairs(I& sum, I a, I b) {
@@ -167,6 +172,28 @@ inline constexpr Kernels table{"avx512",
                                embed,
                                softmax,
                                sigmoid};
+
+namespace sums_in_16_bits {
+
+inline constexpr std::size_t int8_panels = 2;
+
+/// For weights whose products add up in 16 bits, four at a time (see packed_layout.hpp).
+struct Bytes : TwoGroups {
+  DISTILBERT_INLINE static void multiply_add(I& sum, Two x, Two w) {
+    const __m512i fours =
+        _mm512_add_epi16(_mm512_maddubs_epi16(x.first.v, w.first.v), _mm512_maddubs_epi16(x.second.v, w.second.v));
+    sum = sum + I{_mm512_madd_epi16(fours, _mm512_set1_epi16(1))};
+  }
+};
+
+#include "lanes/int8_in_bytes.inc"
+
+#include "lanes/linear_int8.inc"
+
+inline constexpr Kernels table =
+    with_int8(avx512::table, "avx512", linear_int8, quantize, quantized_bytes, avx512::table.attention_int8);
+
+} // namespace sums_in_16_bits
 
 } // namespace avx512
 } // namespace DISTILBERT_BASELINE

@@ -16,16 +16,6 @@ using namespace avx512;
 
 inline constexpr std::size_t int8_panels = 4;
 
-// The instruction multiplies unsigned by signed bytes: activations are stored 128 higher, and the sums start at what
-// that adds up to, so that the loop itself knows nothing of it.
-inline constexpr std::size_t quantized_bytes = 1;
-
-DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
-  const __m128i bytes = _mm512_cvtepi32_epi8(q.v);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(row + i), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
-}
-DISTILBERT_INLINE I start(I sums) { return {_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums.v, 7))}; }
-
 /// Unsigned bytes of x by signed bytes of w. In assembler, because g++ 12 copies and spills the sums around its
 /// intrinsic (GCC bug 94663): half of the speed.
 struct Bytes : PackedGroups {
@@ -36,12 +26,7 @@ struct Bytes : PackedGroups {
 
 #include "lanes/product.inc"
 
-template <std::size_t R, std::size_t P>
-DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
-                                     std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
-                                     std::size_t ahead_step, I (&sum)[R][P]) {
-  Product<Bytes>::add(x, x_stride, w, panel_stride, 64, depth / 4, ahead, ahead_step, sum);
-}
+#include "lanes/int8_in_bytes.inc"
 
 #include "lanes/linear_int8.inc"
 

@@ -28,7 +28,7 @@ enum class Epilogue { none, gelu, relu, tanh };
 
 /// y[r][c] = epilogue( sum_k x[r][k] * W[c][k] + bias[c] ) for the channels c of panels [first_panel, last_panel).
 /// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::byte for int8 weights: x is
-/// then what `quantize` of the same level wrote, Kernels::quantized_bytes for each activation.
+/// then what `quantize` of the same table wrote, Kernels::quantized_bytes for each activation.
 /// fp32, bf16: the sum starts at the bias. int8: the sum s of integer products is exact in 32 bits, and
 /// y = float(s) * (x_scale[r] * scale[c]) + bias[c].
 template <class X> struct LinearCall {
@@ -120,7 +120,9 @@ struct EmbedCall {
   std::size_t y_stride;
 };
 
-/// The operations of one level. All pointers are set.
+/// The operations of one level. All pointers are set. A level that lacks an instruction for four bytes has a second
+/// table for int8 weights whose products add up in 16 bits (packed_layout.hpp): the same results, sooner. Its sums of
+/// any other weights are wrong.
 struct Kernels {
   std::string_view isa;
   void (*linear_fp32)(const LinearCall<float>&);
@@ -131,7 +133,7 @@ struct Kernels {
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
   /// One row to symmetric int8: scale = max|x| / 127, y = x / scale rounded to nearest even. Returns the scale: 0 for a
   /// row whose largest value is below 1e-30, NaN for a row that is not finite (y is then all zero). count is a multiple
-  /// of 16. The integers are written in the form that linear_int8 of this level multiplies, quantized_bytes (1 or 2)
+  /// of 16. The integers are written in the form that linear_int8 of this table multiplies, quantized_bytes (1 or 2)
   /// each.
   float (*quantize)(const float* x, std::size_t count, std::byte* y);
   std::size_t quantized_bytes;

@@ -23,12 +23,15 @@ namespace distilbert {
 
 namespace detail {
 
-/// One level: its kernels, whether CPU and operating system can run them, and whether it is worth choosing: of the
-/// levels that can run, a CPU is given the first that pays. Best level first.
+/// One level: its kernels, those for int8 weights whose sums fit 16 bits (the same where that gains nothing), whether
+/// CPU and operating system can run them, and whether it is worth choosing: of the levels that can run, a CPU is given
+/// the first that pays. Best level first.
 struct Level {
-  const Kernels* kernels;
+  const Kernels *kernels, *in_16_bits;
   bool (*supported)();
   bool (*pays)();
+
+  const Kernels& for_sums(int bits) const { return bits == 16 ? *in_16_bits : *kernels; }
 };
 
 inline bool always() { return true; }
@@ -53,58 +56,61 @@ inline bool has_neon_dotprod() { return false; }
 
 inline constexpr Level levels[] = {
 #if defined(__x86_64__)
-    {&kernels::avx512_bf16::table, has_avx512_bf16, has_fast_bf16},
-    {&kernels::avx512_vnni::table, has_avx512_vnni, always},
-    {&kernels::avx512::table, has_avx512, always},
-    {&kernels::avx2::table, has_avx2, always},
+    {&kernels::avx512_bf16::table, &kernels::avx512_bf16::table, has_avx512_bf16, has_fast_bf16},
+    {&kernels::avx512_vnni::table, &kernels::avx512_vnni::table, has_avx512_vnni, always},
+    {&kernels::avx512::table, &kernels::avx512::sums_in_16_bits::table, has_avx512, always},
+    {&kernels::avx2::table, &kernels::avx2::sums_in_16_bits::table, has_avx2, always},
 #elif defined(__aarch64__)
-    {&kernels::neon_dotprod::table, has_neon_dotprod, always},
-    {&kernels::neon::table, always, always},
+    {&kernels::neon_dotprod::table, &kernels::neon_dotprod::table, has_neon_dotprod, always},
+    {&kernels::neon::table, &kernels::neon::table, always, always},
 #endif
-    {&kernels::portable, always, always},
+    {&kernels::portable, &kernels::portable, always, always},
 };
 
-inline const Kernels& find_level(std::string_view isa) {
+inline const Level& find_level(std::string_view isa) {
   std::string offered;
   for (const Level& level : levels) {
     if (!level.supported())
       continue;
     if (level.kernels->isa == isa)
-      return *level.kernels;
+      return level;
     offered += offered.empty() ? "" : ", ";
     offered += level.kernels->isa;
   }
   throw Error(ErrorCode::unsupported_isa, "asked for \"" + std::string(isa) + "\", offered here: " + offered);
 }
 
-inline const Kernels& best_level() {
+inline const Level& best_level() {
   const char* forced = std::getenv("DISTILBERT_ISA");
   if (forced && *forced)
     return find_level(forced);
   for (const Level& level : levels)
     if (level.supported() && level.pays())
-      return *level.kernels;
+      return level;
   throw Error(ErrorCode::unsupported_isa, "no level at all");
 }
 
-inline std::atomic<const Kernels*>& chosen_level() {
-  static std::atomic<const Kernels*> chosen{nullptr};
+inline std::atomic<const Level*>& chosen_level() {
+  static std::atomic<const Level*> chosen{nullptr};
   return chosen;
+}
+
+inline const Level& active_level() {
+  const Level* level = chosen_level().load(std::memory_order_acquire);
+  if (!level) {
+    const Level* best = &best_level();
+    if (chosen_level().compare_exchange_strong(level, best, std::memory_order_acq_rel))
+      level = best; // else set_isa() came in between, and level is what it chose
+  }
+  return *level;
 }
 
 } // namespace detail
 
-/// The kernels in use. Chosen at the first call: DISTILBERT_ISA if it is set, else the best level of this CPU.
+/// The kernels in use, for any int8 weights or for those that add up in 16 bits (see packed_layout.hpp). Chosen at the
+/// first call: DISTILBERT_ISA if it is set, else the best level of this CPU.
 /// Throws ErrorCode::unsupported_isa if DISTILBERT_ISA names a level that is unknown or that this CPU lacks.
-inline const Kernels& active_kernels() {
-  const Kernels* kernels = detail::chosen_level().load(std::memory_order_acquire);
-  if (!kernels) {
-    const Kernels* best = &detail::best_level();
-    if (detail::chosen_level().compare_exchange_strong(kernels, best, std::memory_order_acq_rel))
-      kernels = best; // else set_isa() came in between, and kernels is what it chose
-  }
-  return *kernels;
-}
+inline const Kernels& active_kernels(int sum_bits = 32) { return detail::active_level().for_sums(sum_bits); }
 
 /// Name of the level in use: "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; on Arm "neon", "neon_dotprod"
 inline std::string_view isa() { return active_kernels().isa; }

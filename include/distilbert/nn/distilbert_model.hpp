@@ -55,7 +55,7 @@ public:
 private:
   Rows embed(const Batch& batch, Workspace& workspace, ThreadPool* pool) const {
     embeddings_.check(batch);
-    workspace.begin(batch.tokens(), batch.texts(), batch.longest(), pool);
+    workspace.begin(batch.tokens(), batch.texts(), batch.longest(), pool, weights_.sum_bits());
     const Rows hidden = workspace.hidden(batch.tokens());
     embeddings_.forward(batch, hidden, workspace);
     return hidden;

@@ -24,10 +24,12 @@ public:
         hidden_dim_(padded(config.hidden_dim)), labels_(padded(config.num_labels())), n_heads_(config.n_heads) {}
 
   /// Makes room for a batch of that many tokens in that many texts, the longest of which has `longest`, and takes the
-  /// kernels in use, and the pool if there is one, for the call that begins. Allocates only when a larger batch, or a
-  /// pool of more threads, than ever before comes; what the buffers held is then lost. Throws ErrorCode::out_of_memory.
-  void begin(std::size_t tokens, std::size_t texts, std::size_t longest, ThreadPool* pool = nullptr) {
-    kernels_ = &active_kernels();
+  /// kernels in use for int8 weights of those sum_bits, and the pool if there is one, for the call that begins.
+  /// Allocates only when a larger batch, or a pool of more threads, than ever before comes; what the buffers held is
+  /// then lost. Throws ErrorCode::out_of_memory.
+  void begin(std::size_t tokens, std::size_t texts, std::size_t longest, ThreadPool* pool = nullptr,
+             int sum_bits = 32) {
+    kernels_ = &active_kernels(sum_bits);
     pool_ = pool;
     const std::size_t threads = pool ? pool->threads() : 1;
     const Sizes sizes{std::max(tokens, sizes_.tokens), std::max(texts, sizes_.texts), std::max(longest, sizes_.longest),

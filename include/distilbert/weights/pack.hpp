@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,27 @@ inline float int8_scale(const float* matrix, std::size_t row, std::size_t column
     largest = std::max(largest, std::fabs(w));
   }
   return largest / 127;
+}
+
+/// The same for sums of 16 bits: the least scale for which, of the four weights that meet in one, neither the positive
+/// nor the negative ones add up to more than 126 before and 128 after each is rounded. About seven bits of a weight are
+/// left. 0 for a row whose scale would be subnormal, and rounded too coarsely to keep the promise.
+inline float int8_scale_for_16_bits(const float* matrix, std::size_t row, Blocks in) {
+  int8_scale(matrix, row, in.logical()); // throws
+  double largest = 0;
+  for (std::size_t block = 0; block < in.count; ++block) {
+    const float* w = matrix + row * in.logical() + block * in.size;
+    for (std::size_t k = 0; k < in.size; k += 8) {
+      double sums[2][2] = {}; // of k + {0, 1, 4, 5} and k + {2, 3, 6, 7}; positive, negative
+      for (std::size_t i = k; i < std::min(k + 8, in.size); ++i) {
+        double& sum = sums[i % 4 / 2][w[i] < 0];
+        sum += std::fabs(double(w[i]));
+        largest = std::max(largest, sum);
+      }
+    }
+  }
+  const auto scale = static_cast<float>(largest / 126);
+  return scale < std::numeric_limits<float>::min() ? 0 : scale;
 }
 
 /// w / scale rounded to the nearest integer, ties to even; 0 where the scale is 0. The clamp matters only for rows of
@@ -90,9 +112,9 @@ inline void pack_channel_int8(const float* row, Blocks in, std::size_t channel, 
 
 /// Packs a linear layer: weight [out.logical()][in.logical()] row-major, bias [out.logical()] or null for none, into
 /// `panels`, packed_linear_bytes(precision, out, in) bytes aligned to packed_alignment, all of which are written.
-/// Throws non_finite_weight (int8 only) with row and column.
+/// sum_bits, 32 or 16, matters to int8 only. Throws non_finite_weight (int8 only) with row and column.
 inline void pack_linear(const float* weight, const float* bias, Blocks out, Blocks in, Precision precision,
-                        unsigned char* panels) {
+                        unsigned char* panels, int sum_bits = 32) {
   const std::size_t bytes = panel_bytes(precision, in.packed());
   std::memset(panels, 0, packed_linear_bytes(precision, out, in));
   for (std::size_t row = 0; row < out.logical(); ++row) {
@@ -106,9 +128,12 @@ inline void pack_linear(const float* weight, const float* bias, Blocks out, Bloc
     switch (precision) {
     case Precision::fp32: detail::pack_channel<float>(w, in, channel, weights, [](float x) { return x; }); break;
     case Precision::bf16: detail::pack_channel<std::uint16_t>(w, in, channel, weights, to_bf16); break;
-    case Precision::int8:
-      detail::pack_channel_int8(w, in, channel, int8_scale(weight, row, in.logical()), panel);
+    case Precision::int8: {
+      const float scale =
+          sum_bits == 16 ? int8_scale_for_16_bits(weight, row, in) : int8_scale(weight, row, in.logical());
+      detail::pack_channel_int8(w, in, channel, scale, panel);
       break;
+    }
     }
   }
 }

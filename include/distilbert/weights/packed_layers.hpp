@@ -132,12 +132,12 @@ inline std::vector<float> read_parameter(const Checkpoint& checkpoint, const Pac
 }
 
 /// Fills the memory of a layer's tensors, which begins at `to`.
-inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, unsigned char* to) {
+inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, int sum_bits, unsigned char* to) {
   const std::vector<float> weight = read_parameter(checkpoint, layer, ".weight");
   switch (layer.kind) {
   case PackedLayer::Kind::linear: {
     const std::vector<float> bias = read_parameter(checkpoint, layer, ".bias");
-    pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to);
+    pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to, sum_bits);
     break;
   }
   case PackedLayer::Kind::embedding: {

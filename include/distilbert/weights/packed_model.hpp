@@ -35,6 +35,7 @@ inline constexpr const char* format = "format";                   // always form
 inline constexpr const char* format_value = "distilbert.cpp";     //
 inline constexpr const char* layout_version = "layout_version";   // packed_layout_version
 inline constexpr const char* precision = "precision";             // precision_name()
+inline constexpr const char* sum_bits = "sum_bits";               // "16" or "32"; a file without it has 32
 inline constexpr const char* sizes = "sizes";                     // detail::sizes_text(): config.json must agree
 inline constexpr const char* probe = "probe";                     // {"ids": [...], "logits" or "cls": [...]}
 inline constexpr const char* library_version = "library_version"; // version() of the converter; for information
@@ -51,8 +52,8 @@ public:
   /// Loads directory / "model.safetensors". A converted file is used where it lies (options.memory); no weight of it is
   /// read unless options.check_finite is set. Any other is read as a Checkpoint and packed, fp32 unless
   /// options.precision says otherwise.
-  /// Errors: SafeTensors::open's, Checkpoint's, from_file's, non_finite_weight, out_of_memory, and invalid_argument
-  /// when options.precision is not the one that the file was converted to.
+  /// Errors: SafeTensors::open's, Checkpoint's, from_file's, check_finite's, pack's, and invalid_argument when
+  /// options.precision or options.sum_bits is not what the file was converted to.
   static PackedModel from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
                                      const LoadOptions& options = {});
 
@@ -64,17 +65,21 @@ public:
   static bool is_converted(const SafeTensors& file);
 
   /// Views of a converted file, every size of which is checked against config.
-  /// Errors: invalid_packed_model (another layout version, unknown precision, broken probe, unaligned), missing_tensor,
-  /// wrong_shape.
+  /// Errors: invalid_packed_model (another layout version, unknown precision or bits, broken probe, unaligned),
+  /// missing_tensor, wrong_shape.
   static PackedModel from_file(const SafeTensors& file, const DistilBertConfig& config);
 
   /// Packs a checkpoint into memory of its own: as much as the packed tensors take, plus one layer in fp32 on the way.
   /// progress(done, total), if given, is called after each layer with bytes; what it throws ends the packing.
-  /// Errors: non_finite_weight (int8 only) with the layer's name, out_of_memory.
+  /// sum_bits is that of LoadOptions.
+  /// Errors: non_finite_weight (int8 only) with the layer's name, out_of_memory, invalid_argument for other bits.
   static PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
-                          const std::function<void(std::size_t done, std::size_t total)>& progress = {});
+                          const std::function<void(std::size_t done, std::size_t total)>& progress = {},
+                          int sum_bits = 32);
 
   Precision precision() const { return state_->precision; }
+  /// Bits that sums of int8 products need: 32, or 16 (see packed_layout.hpp); 32 in any other precision.
+  int sum_bits() const { return state_->sum_bits; }
 
   /// Whether the model has the layer: "pre_classifier", "classifier".
   bool has(std::string_view name) const { return find(name) != nullptr; }
@@ -95,12 +100,15 @@ public:
   /// All layers with their tensors, in the order in which a forward pass uses them.
   const std::vector<PackedLayer>& layers() const { return state_->layers; }
 
-  /// Throws non_finite_weight with the name of the first layer that holds a NaN or an infinity. Reads all weights.
+  /// Throws with the name of a layer: non_finite_weight if it holds a NaN or an infinity, invalid_packed_model if its
+  /// products need more than sum_bits(), with which results would be wrong, and others on each level. Reads all
+  /// weights.
   void check_finite() const;
 
 private:
   struct State {
     Precision precision;
+    int sum_bits;
     std::vector<PackedLayer> layers;
     std::optional<Probe> probe;
     std::shared_ptr<const void> memory;
@@ -158,6 +166,30 @@ inline bool is_finite(const PackedLayer& layer) {
   return second_finite && weights_finite(first.data, first.bytes);
 }
 
+/// Whether the products of an int8 linear layer add up in 16 bits.
+inline bool has_16_bit_sums(const PackedLayer& layer) {
+  const TensorView& panels = layer.tensors.front();
+  constexpr std::size_t header = panel_header_bytes(Precision::int8), group = 4 * lanes;
+  for (const unsigned char* p = panels.data; p != panels.data + panels.bytes; p += panels.shape[1])
+    for (const unsigned char* w = p + header; w != p + panels.shape[1]; w += 2 * group)
+      for (std::size_t i = 0; i < group; i += 2) {
+        int positive = 0, negative = 0;
+        for (const std::size_t at : {i, i + 1, group + i, group + i + 1}) {
+          const int weight = static_cast<std::int8_t>(w[at]);
+          positive += std::max(weight, 0);
+          negative += std::max(-weight, 0);
+        }
+        if (std::max(positive, negative) > 128)
+          return false;
+      }
+  return true;
+}
+
+/// Whether the weights of a model of that precision may be packed for sums of so many bits.
+constexpr bool is_sum_bits(int bits, Precision precision) {
+  return bits == 32 || (bits == 16 && precision == Precision::int8);
+}
+
 } // namespace detail
 
 inline bool PackedModel::is_converted(const SafeTensors& file) {
@@ -182,12 +214,17 @@ inline PackedModel PackedModel::from_safetensors(const SafeTensors& file, const 
                                                  const LoadOptions& options) {
   PackedModel model = is_converted(file)
                           ? from_file(file, config)
-                          : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32));
+                          : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32), {},
+                                 options.sum_bits.value_or(32));
   if (options.precision && *options.precision != model.precision())
     throw Error(ErrorCode::invalid_argument, "the model was converted to " +
                                                  std::string(precision_name(model.precision())) + ", not to " +
                                                  std::string(precision_name(*options.precision)) +
                                                  "; convert the original model again, or load that one");
+  if (options.sum_bits && *options.sum_bits != model.sum_bits())
+    throw Error(ErrorCode::invalid_argument,
+                "the model has int8 weights for sums of " + std::to_string(model.sum_bits()) + " bits, not of " +
+                    std::to_string(*options.sum_bits) + "; convert the original model again, or load that one");
   if (options.check_finite)
     model.check_finite();
   return model;
@@ -205,13 +242,17 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   if (!precision)
     detail::throw_invalid_packed_model("precision fp32, bf16 or int8 expected, " + detail::quote(precision_text) +
                                        " found");
+  const std::string_view bits_text = detail::metadata_value(file, packed_metadata::sum_bits);
+  const int sum_bits = bits_text == "16" ? 16 : 32;
+  if ((!bits_text.empty() && bits_text != std::to_string(sum_bits)) || !detail::is_sum_bits(sum_bits, *precision))
+    detail::throw_invalid_packed_model("sum_bits " + detail::quote(bits_text) + " in " + std::string(precision_text));
 
   const auto has_head = [&](const char* head) { return file.find(std::string(head) + ".packed") != nullptr; };
   const std::string sizes = detail::sizes_text(config, has_head("classifier"));
   if (const std::string_view found = detail::metadata_value(file, packed_metadata::sizes); found != sizes)
     throw Error(ErrorCode::wrong_shape,
                 "config.json says " + sizes + "; the model was converted with " + detail::quote(found, 200));
-  State state{*precision, detail::packed_layers(config, *precision, has_head), std::nullopt, file.owner()};
+  State state{*precision, sum_bits, detail::packed_layers(config, *precision, has_head), std::nullopt, file.owner()};
   for (PackedLayer& layer : state.layers) {
     for (TensorView& tensor : layer.tensors) {
       const TensorView* found = file.find(tensor.name);
@@ -234,9 +275,14 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
 }
 
 inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
-                                     const std::function<void(std::size_t done, std::size_t total)>& progress) {
+                                     const std::function<void(std::size_t done, std::size_t total)>& progress,
+                                     int sum_bits) {
+  if (!detail::is_sum_bits(sum_bits, precision))
+    throw Error(ErrorCode::invalid_argument, "weights for sums of " + std::to_string(sum_bits) + " bits in " +
+                                                 std::string(precision_name(precision)) +
+                                                 "; 32 expected, or 16 in int8");
   const auto has_head = [&](const char* head) { return checkpoint.has(std::string(head) + ".weight"); };
-  State state{precision, detail::packed_layers(config, precision, has_head), std::nullopt, nullptr};
+  State state{precision, sum_bits, detail::packed_layers(config, precision, has_head), std::nullopt, nullptr};
   std::size_t total = 0;
   for (const PackedLayer& layer : state.layers)
     for (const TensorView& tensor : layer.tensors)
@@ -247,7 +293,7 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
   std::size_t done = 0;
   for (PackedLayer& layer : state.layers) {
     try {
-      detail::pack_layer(checkpoint, layer, memory->data() + done);
+      detail::pack_layer(checkpoint, layer, sum_bits, memory->data() + done);
     } catch (const Error& e) {
       rethrow_within(detail::quote(layer.name), e);
     } catch (const std::bad_alloc&) {
@@ -303,9 +349,14 @@ inline PackedLayerNorm PackedModel::layer_norm(std::string_view name, std::size_
 }
 
 inline void PackedModel::check_finite() const {
-  for (const PackedLayer& layer : state_->layers)
+  for (const PackedLayer& layer : state_->layers) {
     if (!detail::is_finite(layer))
       throw Error(ErrorCode::non_finite_weight, detail::quote(layer.name));
+    if (sum_bits() == 16 && layer.kind == PackedLayer::Kind::linear && layer.precision == Precision::int8 &&
+        !detail::has_16_bit_sums(layer))
+      detail::throw_invalid_packed_model(detail::quote(layer.name) +
+                                         " has weights whose products need more than 16 bits");
+  }
 }
 
 } // namespace distilbert
