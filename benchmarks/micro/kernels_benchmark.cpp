@@ -44,7 +44,7 @@ struct Layer {
 /// Rows in the form that the products of one level take.
 struct Input {
   Input(const Kernels& kernels, Precision precision, const std::vector<float>& x, std::size_t rows)
-      : in(x.size() / rows), scale(rows),
+      : in(x.size() / rows), quantization(rows),
         bytes(x.size() * std::max<std::size_t>(element_bytes(precision), kernels.quantized_bytes)) {
     if (precision == Precision::fp32)
       std::memcpy(bytes.data(), x.data(), x.size() * sizeof(float));
@@ -52,15 +52,15 @@ struct Input {
       kernels.round_to_bf16(x.data(), x.size(), reinterpret_cast<std::uint16_t*>(bytes.data()));
     else
       for (std::size_t r = 0; r < rows; ++r)
-        scale[r] = kernels.quantize(&x[r * in], in,
-                                    reinterpret_cast<std::byte*>(bytes.data()) + r * in * kernels.quantized_bytes);
+        quantization[r] = kernels.quantize(
+            &x[r * in], in, reinterpret_cast<std::byte*>(bytes.data()) + r * in * kernels.quantized_bytes);
   }
 
   template <class X> LinearCall<X> call(const PackedLinear& layer, std::size_t rows, float* y) const {
     return {reinterpret_cast<const X*>(bytes.data()),
             in,
             rows,
-            scale.data(),
+            quantization.data(),
             layer,
             0,
             layer.panel_count(),
@@ -70,7 +70,7 @@ struct Input {
   }
 
   std::size_t in;
-  std::vector<float> scale;
+  std::vector<Quantization> quantization;
   AlignedBuffer bytes;
 };
 
@@ -182,8 +182,8 @@ void rowwise(const Kernels& kernels) {
   add("quantize" + suffix, [&kernels, x](benchmark::State& state) {
     std::vector<std::byte> y(x->size() * kernels.quantized_bytes), expected(x->size() * 4);
     for (std::size_t r = 0; r < rows; ++r)
-      if (kernels.quantize(&(*x)[r * dim], dim, y.data()) !=
-          kernels::portable.quantize(&(*x)[r * dim], dim, expected.data()))
+      if (kernels.quantize(&(*x)[r * dim], dim, y.data()).scale !=
+          kernels::portable.quantize(&(*x)[r * dim], dim, expected.data()).scale)
         throw std::runtime_error("quantize: another scale than the portable level's");
     for (auto _ : state)
       for (std::size_t r = 0; r < rows; ++r)

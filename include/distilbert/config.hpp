@@ -35,12 +35,12 @@ struct ConfigLimits {
   static constexpr std::size_t file_bytes = std::size_t{1} << 20;
   static constexpr std::size_t rows = std::size_t{1} << 24; // of an embedding table: vocabulary, positions
   static constexpr std::size_t dim = std::size_t{1} << 16;
-  static constexpr std::size_t hidden_dim = std::size_t{1} << 17;
+  static constexpr std::size_t hidden_dim = std::size_t{1} << 16;
   static constexpr std::size_t layers = 1024;
   static constexpr std::size_t labels = std::size_t{1} << 16;
   // of a product, padding included: a sum of that many products of two bytes fits 32 bits
-  static constexpr std::size_t inputs = std::size_t{1} << 17;
-  static_assert(hidden_dim <= inputs && inputs * 127 * 128 <= 0x7fffffff);
+  static constexpr std::size_t inputs = std::size_t{1} << 16;
+  static_assert(hidden_dim <= inputs && inputs * 127 * 255 <= 0x7fffffff);
 };
 
 /// The configuration of a model. A default-constructed one is DistilBERT-base; one that was read is consistent: every

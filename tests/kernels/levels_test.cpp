@@ -88,22 +88,27 @@ float scale_of(const Packed& m, std::size_t c) {
 }
 
 template <class X>
-LinearCall<X> call_of(const Packed& m, const std::vector<X>& x, const std::vector<float>& x_scale, std::size_t rows,
-                      std::vector<float>& y, Epilogue epilogue = Epilogue::none) {
-  return {x.data(), m.view.in, rows, x_scale.data(), m.view, 0, m.view.panel_count(), epilogue, y.data(), m.view.out};
+LinearCall<X> call_of(const Packed& m, const std::vector<X>& x, const std::vector<Quantization>& quantization,
+                      std::size_t rows, std::vector<float>& y, Epilogue epilogue = Epilogue::none) {
+  return {x.data(), m.view.in, rows,      quantization.data(), m.view, 0, m.view.panel_count(),
+          epilogue, y.data(),  m.view.out};
 }
 
-/// Rows of integers in the level's own form. Each row must hold 127 or -127, which makes its scale 1.
-std::vector<std::byte> quantized(const Kernels& kernels, const std::vector<float>& integers, std::size_t in) {
-  std::vector<std::byte> bytes(integers.size() * kernels.quantized_bytes);
-  for (std::size_t at = 0; at < integers.size(); at += in)
-    REQUIRE(kernels.quantize(&integers[at], in, &bytes[at * kernels.quantized_bytes]) == 1.0f);
-  return bytes;
-}
+/// Rows as one level quantises them.
+struct Quantized {
+  Quantized(const Kernels& kernels, const std::vector<float>& x, std::size_t in)
+      : bytes(x.size() * kernels.quantized_bytes) {
+    for (std::size_t at = 0; at < x.size(); at += in)
+      rows.push_back(kernels.quantize(&x[at], in, &bytes[at * kernels.quantized_bytes]));
+  }
 
-/// The integers of a quantised row: its products with the columns of the unit matrix.
-std::vector<float> integers_of(const Kernels& kernels, const std::vector<std::byte>& row) {
-  const std::size_t in = row.size() / kernels.quantized_bytes;
+  std::vector<std::byte> bytes;
+  std::vector<Quantization> rows;
+};
+
+/// The steps of a quantised row: its products with the columns of the unit matrix.
+std::vector<float> steps_of(const Kernels& kernels, const Quantized& row) {
+  const std::size_t in = row.bytes.size() / kernels.quantized_bytes;
   AlignedBuffer bytes(in / lanes * panel_bytes(Precision::int8, in));
   std::memset(bytes.data(), 0, bytes.size());
   const PackedLinear unit{Precision::int8, in, in, bytes.data()};
@@ -115,9 +120,9 @@ std::vector<float> integers_of(const Kernels& kernels, const std::vector<std::by
     std::memcpy(panel + 128 + c % lanes * 4, &sum, 4);
     panel[192 + (c / 4 * lanes + c % lanes) * 4 + c % 4] = 1;
   }
-  const float x_scale = 1.0f;
+  const Quantization of_steps{1.0f, row.rows[0].zero_point};
   std::vector<float> y(in);
-  kernels.linear_int8({row.data(), in, 1, &x_scale, unit, 0, unit.panel_count(), Epilogue::none, y.data(), in});
+  kernels.linear_int8({row.bytes.data(), in, 1, &of_steps, unit, 0, unit.panel_count(), Epilogue::none, y.data(), in});
   return y;
 }
 
@@ -191,15 +196,18 @@ TEST_CASE("bf16 products: weights and activations are exact, only the sum rounds
 }
 
 TEST_CASE("int8 products: the integer sum is exact, also where every product is the largest") {
-  std::uniform_int_distribution<int> byte(-127, 127);
+  std::uniform_int_distribution<int> byte(0, 254);
   for (const int sum_bits : {32, 16})
     for (const bool extreme : {false, true})
       for (const Shape& shape : shapes) {
         const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
         Packed m = random_matrix(Precision::int8, out, in, sum_bits);
-        std::vector<float> x(rows * in);
-        for (std::size_t i = 0; i < x.size(); ++i)
-          x[i] = extreme || i % in == 0 ? 127.0f : float(byte(random_engine));
+        std::vector<float> x(rows * in); // each row 254 wide with zero, which makes its scale 1
+        for (std::size_t r = 0; r < rows; ++r) {
+          const int least = extreme ? 0 : -byte(random_engine);
+          for (std::size_t k = 0; k < in; ++k)
+            x[r * in + k] = float(least + (extreme || k == 0 ? 254 : k == 1 ? 0 : byte(random_engine)));
+        }
         if (extreme) { // the least weights everywhere, with the sum that belongs to them
           const int least = sum_bits == 16 ? -32 : -127;
           std::fill(m.weight.begin(), m.weight.end(), least);
@@ -216,8 +224,12 @@ TEST_CASE("int8 products: the integer sum is exact, also where every product is 
           scale = std::abs(normal(1)[0]);
         on_every_level(sum_bits, [&](const Kernels& kernels) {
           std::vector<float> y(rows * out);
-          const auto encoded = quantized(kernels, x, in);
-          kernels.linear_int8(call_of(m, encoded, x_scale, rows, y));
+          Quantized q(kernels, x, in);
+          for (std::size_t r = 0; r < rows; ++r) {
+            REQUIRE(q.rows[r].scale == 1.0f);
+            q.rows[r].scale = x_scale[r];
+          }
+          kernels.linear_int8(call_of(m, q.bytes, q.rows, rows, y));
           for (std::size_t r = 0; r < rows; ++r)
             for (std::size_t c = 0; c < out; ++c) {
               std::int64_t sum = 0;
@@ -259,7 +271,9 @@ TEST_CASE("sums of 16 bits hold all that four weights may be, wherever in their 
       }
       on_every_level(16, [&](const Kernels& kernels) {
         std::vector<float> y(out);
-        kernels.linear_int8(call_of(m, quantized(kernels, x, in), {1.0f}, 1, y));
+        const Quantized q(kernels, x, in);
+        REQUIRE(q.rows[0].scale == 1.0f);
+        kernels.linear_int8(call_of(m, q.bytes, q.rows, 1, y));
         for (std::size_t c = 0; c < out; ++c)
           REQUIRE(double(y[c]) == doctest::Approx(expected * double(scale_of(m, c)) + m.bias[c]).epsilon(1e-6));
       });
@@ -277,26 +291,23 @@ TEST_CASE("a row's result does not depend on the rows around it, a column's not 
         const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
                              std::size_t last_panel, std::vector<float>& y) {
           std::vector<std::uint16_t> rounded(x.size());
-          const std::size_t bytes = kernels.quantized_bytes;
-          std::vector<std::byte> encoded(x.size() * bytes);
-          std::vector<float> scale(rows);
+          const Quantized q(kernels, x, in);
           kernels.round_to_bf16(x.data(), x.size(), rounded.data());
-          for (std::size_t r = 0; r < rows; ++r)
-            scale[r] = kernels.quantize(x.data() + r * in, in, encoded.data() + r * in * bytes);
           const auto part = [&](auto call, std::size_t element = 1) {
             call.x += first_row * in * element;
-            call.x_scale += first_row;
+            call.x_quantization += first_row;
             call.y += first_row * out;
             call.first_panel = first_panel;
             call.last_panel = last_panel;
             return call;
           };
           if (precision == Precision::fp32)
-            kernels.linear_fp32(part(call_of(m, x, scale, row_count, y, Epilogue::gelu)));
+            kernels.linear_fp32(part(call_of(m, x, q.rows, row_count, y, Epilogue::gelu)));
           if (precision == Precision::bf16)
-            kernels.linear_bf16(part(call_of(m, rounded, scale, row_count, y, Epilogue::gelu)));
+            kernels.linear_bf16(part(call_of(m, rounded, q.rows, row_count, y, Epilogue::gelu)));
           if (precision == Precision::int8)
-            kernels.linear_int8(part(call_of(m, encoded, scale, row_count, y, Epilogue::gelu), bytes));
+            kernels.linear_int8(
+                part(call_of(m, q.bytes, q.rows, row_count, y, Epilogue::gelu), kernels.quantized_bytes));
         };
         std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
         run(0, rows, 0, out / lanes, whole);
@@ -367,37 +378,78 @@ TEST_CASE("bf16 rounding: nearest, ties to even, NaN stays NaN") {
   });
 }
 
-TEST_CASE("quantise: 127 steps of the largest value, half to even; zeros and what is not finite") {
+TEST_CASE("quantise: 254 steps from the least value to the largest, half to even") {
+  const auto check = [](const Kernels& kernels) {
+    for (const float least : {0.0f, -2.0f, -200.0f, -254.0f, -300.0f, -508.0f}) {
+      CAPTURE(least);
+      std::vector<float> x(48, 0.0f);
+      x[0] = least;
+      x[17] = least < 0 ? -1.0f : 1.0f;  // 0.5 steps: to even 0
+      x[18] = least < -2 ? -3.0f : 3.0f; // 1.5 steps: to even 2
+      x[47] = 508 + least;
+      const Quantized row(kernels, x, 48);
+      CHECK(row.rows[0].scale == 2.0f);
+      const auto y = steps_of(kernels, row);
+      CHECK(y[0] == least / 2);
+      CHECK(y[17] == 0);
+      CHECK(y[18] == (least < -2 ? -2 : 2));
+      CHECK(y[47] == 254 + least / 2);
+      CHECK(y[1] == 0);
+    }
+  };
+  on_every_level(32, check);
+  on_every_level(16, check);
+}
+
+TEST_CASE("quantise: every value is within half a step, wherever the row lies and where both its ends are ties") {
+  std::uniform_real_distribution<float> any(-10.0f, 10.0f);
+  const auto check = [&](const Kernels& kernels) {
+    for (int round = 0; round < 200; ++round) {
+      const float offset = round % 2 == 0 ? any(random_engine) : 0.0f;
+      auto x = normal(64, 3.0f);
+      for (float& value : x)
+        value += offset;
+      if (round % 4 == 1) { // 126.5 steps below zero, 127.5 above
+        const float step = std::abs(any(random_engine));
+        for (float& value : x)
+          value = std::clamp(value, -126.5f * step, 127.5f * step);
+        x[0] = -126.5f * step;
+        x[63] = 127.5f * step;
+      }
+      const Quantized row(kernels, x, 64);
+      const double scale = double(row.rows[0].scale);
+      const auto [least, largest] = std::minmax_element(x.begin(), x.end());
+      const double width = std::max(double(*largest), 0.0) - std::min(double(*least), 0.0);
+      CHECK(std::abs(scale * 254 / width - 1) < 1e-6);
+      const auto y = steps_of(kernels, row);
+      for (std::size_t i = 0; i < 64; ++i)
+        REQUIRE(std::abs(double(x[i]) - scale * double(y[i])) <= scale * 0.5001);
+    }
+  };
+  on_every_level(32, check);
+  on_every_level(16, check);
+}
+
+TEST_CASE("quantise: zeros, the largest numbers and what is not finite") {
   const auto check = [](const Kernels& kernels) {
     std::vector<float> x(48, 0.0f);
-    x[0] = -254.0f;
-    x[17] = 1.0f; // 0.5 steps: to even 0
-    x[18] = 3.0f; // 1.5 steps: to even 2
-    x[47] = 253.0f;
-    std::vector<std::byte> row(48 * kernels.quantized_bytes);
-    CHECK(kernels.quantize(x.data(), 48, row.data()) == 2.0f);
-    const auto y = integers_of(kernels, row);
-    CHECK(y[0] == -127);
-    CHECK(y[17] == 0);
-    CHECK(y[18] == 2);
-    CHECK(y[47] == 126);
-    CHECK(y[1] == 0);
-
-    const auto values = normal(1024, 3.0f);
-    std::vector<std::byte> q(1024 * kernels.quantized_bytes);
-    const float scale = kernels.quantize(values.data(), 1024, q.data());
-    const auto integers = integers_of(kernels, q);
-    for (std::size_t i = 0; i < 1024; ++i)
-      REQUIRE(std::abs(double(values[i]) - double(scale) * double(integers[i])) <= double(scale) * 0.50001);
-
-    std::fill(x.begin(), x.end(), 0.0f);
-    CHECK(kernels.quantize(x.data(), 48, row.data()) == 0.0f);
+    CHECK(Quantized(kernels, x, 48).rows[0].scale == 0.0f);
     x[3] = 1e-40f;
-    CHECK(kernels.quantize(x.data(), 48, row.data()) == 0.0f);
+    CHECK(Quantized(kernels, x, 48).rows[0].scale == 0.0f);
+
+    x[3] = std::numeric_limits<float>::max();
+    x[4] = -x[3]; // the distance is no float
+    const Quantized wide(kernels, x, 48);
+    CHECK(wide.rows[0].scale == x[3] / 127);
+    const auto steps = steps_of(kernels, wide);
+    CHECK(steps[3] == 127);
+    CHECK(steps[4] == -127);
+
     for (const float bad : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
       x[33] = bad;
-      CHECK(std::isnan(kernels.quantize(x.data(), 48, row.data())));
-      const auto zeros = integers_of(kernels, row);
+      const Quantized row(kernels, x, 48);
+      CHECK(std::isnan(row.rows[0].scale));
+      const auto zeros = steps_of(kernels, row);
       CHECK(std::all_of(zeros.begin(), zeros.end(), [](float v) { return v == 0; }));
     }
   };
@@ -409,31 +461,39 @@ namespace {
 
 using Attention = void (*Kernels::*)(const AttentionCall&);
 
-/// Symmetric int8 and back, with steps of the largest value / 127; or bf16 and back, by chopping.
-void coarsen(std::vector<double>& x, Precision precision) {
-  double largest = 0;
-  for (const double value : x)
-    largest = std::max(largest, std::abs(value));
+/// Rounded to whole steps.
+void coarsen(std::vector<double>& x, double step) {
   for (double& value : x)
-    if (precision == Precision::int8 && largest > 0)
-      value = std::nearbyint(value * 127 / largest) * largest / 127;
-    else if (precision == Precision::bf16)
+    value = step > 0 ? std::nearbyint(value / step) * step : 0;
+}
+
+/// An operand of the products in their precision: bf16; or int8, in 127 steps to either side of zero, or in 254 between
+/// the least and the largest value.
+enum class Operand { symmetric, whole_range };
+void coarsen(std::vector<double>& x, Precision precision, Operand operand = Operand::symmetric) {
+  if (precision == Precision::bf16)
+    for (double& value : x)
       value = double{bf16_to_float(to_bf16(static_cast<float>(value)))};
+  if (precision == Precision::int8) {
+    const double largest = std::max(0.0, *std::max_element(x.begin(), x.end())),
+                 least = std::min(0.0, *std::min_element(x.begin(), x.end()));
+    coarsen(x, operand == Operand::symmetric ? std::max(largest, -least) / 127 : (largest - least) / 254);
+  }
 }
 
 /// The context of one query in double, from operands that are rounded to the precision of the products.
 std::vector<double> attended(const std::vector<float>& qkv, std::size_t stride, std::size_t length,
                              std::size_t head_dim, std::size_t query, Precision precision) {
-  const auto row = [&](std::size_t token, std::size_t block) {
+  const auto row = [&](std::size_t token, std::size_t block, Operand operand) {
     const float* first = &qkv[token * stride + block * head_dim];
     std::vector<double> x(first, first + head_dim);
-    coarsen(x, precision);
+    coarsen(x, precision, operand);
     return x;
   };
-  const std::vector<double> q = row(query, 0);
+  const std::vector<double> q = row(query, 0, Operand::whole_range);
   std::vector<double> weight(length);
   for (std::size_t j = 0; j < length; ++j) {
-    const std::vector<double> k = row(j, 1);
+    const std::vector<double> k = row(j, 1, Operand::symmetric);
     for (std::size_t d = 0; d < head_dim; ++d)
       weight[j] += q[d] * k[d];
   }
@@ -442,7 +502,7 @@ std::vector<double> attended(const std::vector<float>& qkv, std::size_t stride, 
   for (double& w : weight)
     sum += w = std::exp(w - largest);
   if (precision == Precision::int8) // before they are divided: the largest is 1
-    coarsen(weight, precision);
+    coarsen(weight, 1.0 / 254);
   for (double& w : weight)
     w /= sum;
   if (precision == Precision::bf16)
@@ -666,15 +726,13 @@ TEST_CASE("what is not finite in a row reaches that row's outputs and no other's
       auto x = normal(3 * in);
       x[in + 5] = std::numeric_limits<float>::quiet_NaN();
       on_every_level(sum_bits, [&](const Kernels& kernels) {
-        std::vector<float> y(3 * out), scale(3);
-        std::vector<std::byte> q(3 * in * kernels.quantized_bytes);
-        for (std::size_t r = 0; r < 3; ++r)
-          scale[r] = kernels.quantize(x.data() + r * in, in, q.data() + r * in * kernels.quantized_bytes);
+        std::vector<float> y(3 * out);
+        const Quantized q(kernels, x, in);
         for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::relu, Epilogue::tanh}) {
           if (precision == Precision::fp32)
-            kernels.linear_fp32(call_of(m, x, scale, 3, y, epilogue));
+            kernels.linear_fp32(call_of(m, x, q.rows, 3, y, epilogue));
           else
-            kernels.linear_int8(call_of(m, q, scale, 3, y, epilogue));
+            kernels.linear_int8(call_of(m, q.bytes, q.rows, 3, y, epilogue));
           for (std::size_t i = 0; i < y.size(); ++i)
             REQUIRE(std::isnan(y[i]) == (i / out == 1));
         }

@@ -263,16 +263,16 @@ TEST_CASE("int8: quantised activations and their products") {
     compared += on_every_level(
         memory.y, tolerances,
         [&](const Kernels& kernels, float* y) {
-          float* scale = memory.scale.last<float>(p.rows);
+          auto* quantization = memory.scale.last<Quantization>(p.rows);
           auto* q = memory.q.last<std::byte>(p.x_count() * kernels.quantized_bytes);
           for (std::size_t r = 0; r < p.rows; ++r) {
             float* row = memory.x.last<float>(p.in);
             std::copy_n(&x[r * p.x_stride], p.in, row);
-            scale[r] = kernels.quantize(row, p.in, q + r * p.x_stride * kernels.quantized_bytes);
-            std::vector<std::byte> unused(p.in);
-            compare(scale[r], kernels::portable.quantize(row, p.in, unused.data()), 0.0);
+            quantization[r] = kernels.quantize(row, p.in, q + r * p.x_stride * kernels.quantized_bytes);
+            std::vector<std::byte> unused(p.in * kernels::portable.quantized_bytes);
+            compare(quantization[r].scale, kernels::portable.quantize(row, p.in, unused.data()).scale, 0.0);
           }
-          kernels.linear_int8({q, p.x_stride, p.rows, scale, w, p.first, p.last, p.epilogue, y, p.y_stride});
+          kernels.linear_int8({q, p.x_stride, p.rows, quantization, w, p.first, p.last, p.epilogue, y, p.y_stride});
         },
         sum_bits);
   }

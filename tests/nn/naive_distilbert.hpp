@@ -34,13 +34,13 @@ struct Matrix {
   std::vector<double> values;
 };
 
-/// A row in symmetric int8: value = quantum[i] * scale, with 127 steps to either side.
+/// A row in int8: value = quantum[i] * scale.
 struct QuantizedRow {
   std::vector<int> quanta;
   float scale;
 };
 
-/// Weights: the scale is max|w| / 127, and each weight is divided by it.
+/// Weights: 127 steps to either side; the scale is max|w| / 127, and each weight is divided by it.
 inline QuantizedRow quantize_weights(const float* w, std::size_t count) {
   float largest = 0;
   for (std::size_t i = 0; i < count; ++i)
@@ -51,9 +51,24 @@ inline QuantizedRow quantize_weights(const float* w, std::size_t count) {
   return row;
 }
 
-/// Activations: the same, but each is multiplied by 127 / max|x|, as dividing each would be slow. The rounded
-/// reciprocal decides ties, so that the oracle must take it too.
+/// Activations: 254 steps from the least of them to the largest, zero among them, and each is multiplied by the
+/// reciprocal of the scale, as dividing each would be slow. The rounded reciprocal decides ties, so that the oracle
+/// must take it too.
 inline QuantizedRow quantize_activations(const std::vector<float>& x) {
+  float least = 0, largest = 0;
+  for (const float value : x) {
+    least = std::min(least, value);
+    largest = std::max(largest, value);
+  }
+  const float half = largest / 2 - least / 2, inverse = 127 / half;
+  QuantizedRow row{std::vector<int>(x.size()), half / 127};
+  for (std::size_t i = 0; i < x.size() && half > 0; ++i)
+    row.quanta[i] = static_cast<int>(std::nearbyint(x[i] * inverse));
+  return row;
+}
+
+/// Keys and values: 127 steps to either side, each multiplied by the reciprocal of the scale.
+inline QuantizedRow quantize_operands(const std::vector<float>& x) {
   float largest = 0;
   for (const float value : x)
     largest = std::max(largest, std::fabs(value));
@@ -123,8 +138,9 @@ public:
     const Precision products = attention_precision(hidden.rows);
     Matrix context(hidden.rows, shape_.dim);
     for (std::size_t head = 0; head < shape_.n_heads; ++head) {
-      const Matrix queries = rounded_rows(head_of(q, head), products), keys = rounded_rows(head_of(k, head), products);
-      const Matrix values = rounded_rows(transposed(head_of(v, head)), products);
+      const Matrix queries = rounded_rows(head_of(q, head), products, quantize_activations);
+      const Matrix keys = rounded_rows(head_of(k, head), products, quantize_operands);
+      const Matrix values = rounded_rows(transposed(head_of(v, head)), products, quantize_operands);
       for (std::size_t i = 0; i < hidden.rows; ++i) {
         std::vector<double> weight(hidden.rows);
         double largest = -1e300, sum = 0;
@@ -238,15 +254,16 @@ private:
     return y;
   }
 
-  /// The rows as activations of that precision
-  static Matrix rounded_rows(const Matrix& x, Precision precision) {
+  /// The rows in that precision, if it is int8 by `quantize`
+  static Matrix rounded_rows(const Matrix& x, Precision precision,
+                             QuantizedRow (*quantize)(const std::vector<float>& x)) {
     if (precision == Precision::fp32)
       return x;
     Matrix y(x.rows, x.columns);
     for (std::size_t r = 0; r < x.rows; ++r) {
       const std::vector<float> row(x.values.begin() + static_cast<std::ptrdiff_t>(r * x.columns),
                                    x.values.begin() + static_cast<std::ptrdiff_t>((r + 1) * x.columns));
-      const QuantizedRow quantized = quantize_activations(row);
+      const QuantizedRow quantized = quantize(row);
       for (std::size_t c = 0; c < x.columns; ++c)
         y(r, c) = precision == Precision::bf16 ? double{from_bf16(bf16_bits(row[c]))}
                                                : quantized.quanta[c] * double{quantized.scale};
@@ -259,7 +276,7 @@ private:
     switch (precision) {
     case Precision::fp32: break;
     case Precision::bf16: return double{from_bf16(bf16_bits(static_cast<float>(weight / sum)))};
-    case Precision::int8: return std::nearbyint(weight * 127) / 127 / sum;
+    case Precision::int8: return std::nearbyint(weight * 254) / 254 / sum;
     }
     return weight / sum;
   }

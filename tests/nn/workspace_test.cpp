@@ -65,7 +65,7 @@ TEST_CASE("buffers are aligned, as large as they say, and apart from each other"
                             buffer(workspace.intermediate(tokens)),
                             buffer(workspace.of_heads(3)),
                             {workspace.attention_scores(0), attention_scratch(longest, 48) * sizeof(float)},
-                            {workspace.encoded_scale(), tokens * sizeof(float)},
+                            {workspace.quantization(), tokens * sizeof(Quantization)},
                             {workspace.encoded<std::uint16_t>(), tokens * 96 * sizeof(std::uint16_t)}};
   CHECK(buffers[0].bytes == tokens * 48 * sizeof(float));
   CHECK(buffers[1].bytes == tokens * 3 * heads * sizeof(float));
@@ -90,7 +90,7 @@ TEST_CASE("each thread has scratch of its own") {
   const std::size_t scratch = attention_scratch(6, 48);
   CHECK(setup.workspace.attention_scores(1) == setup.workspace.attention_scores(0) + scratch);
   CHECK(setup.workspace.attention_scores(2) == setup.workspace.attention_scores(1) + scratch);
-  CHECK(setup.workspace.encoded_scale() == setup.workspace.attention_scores(2) + scratch);
+  CHECK(reinterpret_cast<float*>(setup.workspace.quantization()) == setup.workspace.attention_scores(2) + scratch);
   CHECK(setup.workspace.bytes() == setup.workspace.bytes_for({10, 2, 6, 3}));
 }
 

@@ -2,8 +2,8 @@
 
 Parameter names are Hugging Face's, so `state_dict()` is a checkpoint of DistilBertForSequenceClassification.
 With `Linear.simulate_int8` on, every product sees what the library's int8 arithmetic sees: weights rounded
-per output channel, activations per token, embeddings per row (symmetric, 127 steps); gradients pass
-straight through the rounding (Bengio et al. 2013).
+per output channel and embeddings per row (127 steps to either side), activations per token (254 steps from
+the least to the largest); gradients pass straight through the rounding (Bengio et al. 2013).
 """
 
 import torch
@@ -11,12 +11,20 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def round_int8(x):
-    """Rounds each row of x to 127 symmetric steps of its own size; the gradient is that of the identity."""
+def round_to_steps(x, scale):
+    """Rounds x to whole steps of size scale; the gradient is that of the identity."""
     with torch.no_grad():
-        scale = x.float().abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
         rounded = (x.float() / scale).round() * scale
     return x + (rounded - x).detach()
+
+
+def round_weights(w):
+    return round_to_steps(w, w.detach().float().abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127)
+
+
+def round_activations(x):
+    least, largest = x.detach().float().aminmax(dim=-1, keepdim=True)
+    return round_to_steps(x, (largest.clamp_min(0) - least.clamp_max(0)).clamp_min(2e-30) / 254)
 
 
 class Linear(nn.Linear):
@@ -24,14 +32,14 @@ class Linear(nn.Linear):
 
     def forward(self, x):
         if Linear.simulate_int8:
-            return F.linear(round_int8(x), round_int8(self.weight), self.bias)
+            return F.linear(round_activations(x), round_weights(self.weight), self.bias)
         return super().forward(x)
 
 
 class Embedding(nn.Embedding):
     def forward(self, ids):
         rows = super().forward(ids)
-        return round_int8(rows) if Linear.simulate_int8 else rows
+        return round_weights(rows) if Linear.simulate_int8 else rows
 
 
 class Embeddings(nn.Module):

@@ -32,7 +32,9 @@ DISTILBERT_INLINE F operator+(F a, F b) { return {_mm256_add_ps(a.low, b.low), _
 DISTILBERT_INLINE F operator-(F a, F b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 DISTILBERT_INLINE F operator*(F a, F b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 DISTILBERT_INLINE I operator+(I a, I b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
-DISTILBERT_INLINE I operator-(I a, I b) { return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)}; }
+DISTILBERT_INLINE I operator*(I a, I b) {
+  return {_mm256_mullo_epi32(a.low, b.low), _mm256_mullo_epi32(a.high, b.high)};
+}
 DISTILBERT_INLINE F load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 DISTILBERT_INLINE void store(float* p, F x) {
   _mm256_storeu_ps(p, x.low);
@@ -44,10 +46,6 @@ DISTILBERT_INLINE F fma(F a, F b, F c) {
 }
 DISTILBERT_INLINE F max(F a, F b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 DISTILBERT_INLINE F min(F a, F b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
-DISTILBERT_INLINE F abs(F x) {
-  const __m256 sign = _mm256_set1_ps(-0.0f);
-  return {_mm256_andnot_ps(sign, x.low), _mm256_andnot_ps(sign, x.high)};
-}
 DISTILBERT_INLINE F divide(F a, F b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
 DISTILBERT_INLINE F round(F x) {
   return {_mm256_round_ps(x.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
@@ -59,6 +57,7 @@ DISTILBERT_INLINE F less(F a, F b, F x, F y) {
 }
 DISTILBERT_INLINE float sqrt_of(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 DISTILBERT_INLINE I to_integers(F x) { return {_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)}; }
+DISTILBERT_INLINE std::int32_t first_lane(I x) { return _mm_cvtsi128_si32(_mm256_castsi256_si128(x.low)); }
 DISTILBERT_INLINE F to_floats(I x) { return {_mm256_cvtepi32_ps(x.low), _mm256_cvtepi32_ps(x.high)}; }
 DISTILBERT_INLINE F as_floats(I bits) { return {_mm256_castsi256_ps(bits.low), _mm256_castsi256_ps(bits.high)}; }
 DISTILBERT_INLINE I as_integers(F bits) { return {_mm256_castps_si256(bits.low), _mm256_castps_si256(bits.high)}; }

@@ -31,14 +31,13 @@ DISTILBERT_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
 DISTILBERT_INLINE I operator+(I a, I b) { return {_mm512_add_epi32(a.v, b.v)}; }
-DISTILBERT_INLINE I operator-(I a, I b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+DISTILBERT_INLINE I operator*(I a, I b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
 DISTILBERT_INLINE F load(const float* p) { return {_mm512_loadu_ps(p)}; }
 DISTILBERT_INLINE void store(float* p, F x) { _mm512_storeu_ps(p, x.v); }
 DISTILBERT_INLINE F broadcast(float x) { return {_mm512_set1_ps(x)}; }
 DISTILBERT_INLINE F fma(F a, F b, F c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 DISTILBERT_INLINE F max(F a, F b) { return {_mm512_max_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F min(F a, F b) { return {_mm512_min_ps(a.v, b.v)}; }
-DISTILBERT_INLINE F abs(F x) { return {_mm512_abs_ps(x.v)}; }
 DISTILBERT_INLINE F divide(F a, F b) { return {_mm512_div_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F round(F x) { return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 DISTILBERT_INLINE F less(F a, F b, F x, F y) {
@@ -56,6 +55,7 @@ DISTILBERT_INLINE float fold_max(F x) { return _mm512_reduce_max_ps(x.v); }
 
 DISTILBERT_INLINE F as_floats(I bits) { return {_mm512_castsi512_ps(bits.v)}; }
 DISTILBERT_INLINE I load_pairs(const void* p) { return {_mm512_loadu_si512(p)}; }
+DISTILBERT_INLINE I broadcast_integer(int x) { return {_mm512_set1_epi32(x)}; }
 DISTILBERT_INLINE I broadcast_pair(const void* p) {
   std::int32_t pair; // not _mm_loadu_si32, which g++ has from 11.3 on (GCC bug 99754)
   __builtin_memcpy(&pair, p, sizeof pair);
@@ -84,13 +84,12 @@ DISTILBERT_INLINE I four_bytes(I a, I b, I c, I d) {
   return {_mm512_mask_blend_epi16(0xaaaaaaaa, ab, cd)};
 }
 DISTILBERT_INLINE void store_integers(void* p, I x) { _mm512_storeu_si512(p, x.v); }
-DISTILBERT_INLINE I broadcast_integer(int x) { return {_mm512_set1_epi32(x)}; }
-DISTILBERT_INLINE I shift_left(I x, unsigned bits) { return {_mm512_slli_epi32(x.v, bits)}; }
 DISTILBERT_INLINE void store_bytes(I q, std::byte* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q.v));
 }
 DISTILBERT_INLINE F to_floats(I x) { return {_mm512_cvtepi32_ps(x.v)}; }
 DISTILBERT_INLINE I to_integers(F x) { return {_mm512_cvtps_epi32(x.v)}; }
+DISTILBERT_INLINE std::int32_t first_lane(I x) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(x.v)); }
 
 /// y[16][16] = x[16][stride] transposed: four rounds that swap neighbours at distance 1, 2, 4 and 8.
 DISTILBERT_INLINE void transpose(const float* x, std::size_t stride, float* y) {

@@ -83,7 +83,7 @@ struct Bf16Attention {
       _mm512_storeu_si512(panel, two_bf16(load(keys + d * lanes), load(keys + (d + 1) * lanes)));
   }
 
-  static void pack_values(const AttentionCall& call, std::size_t p, float*, unsigned char* panel) {
+  static void pack_values(const AttentionCall& call, std::size_t p, unsigned char* panel) {
     const float* v = call.v + p * lanes;
     store(reinterpret_cast<float*>(panel), zero());
     panel += panel_header_bytes(precision);
@@ -91,17 +91,17 @@ struct Bf16Attention {
       _mm512_storeu_si512(panel, two_bf16(values_of(call, v, j), values_of(call, v, j + 1)));
   }
 
-  static float encode(const float* x, std::size_t count, std::uint16_t* y) {
+  static Quantization encode(const float* x, std::size_t count, std::uint16_t* y) {
     for (std::size_t i = 0; i < count; i += lanes)
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), to_bf16(load(x + i)));
-    return 1.0f;
+    return {};
   }
 
-  static float encode_softmax(float* scores, std::size_t count, std::uint16_t* y) {
+  static Quantization encode_softmax(float* scores, std::size_t count, std::uint16_t* y) {
     const F inverse = broadcast(1.0f / exponentials(scores, count));
     for (std::size_t i = 0; i < count; i += lanes)
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), to_bf16(load(scores + i) * inverse));
-    return 1.0f;
+    return {};
   }
 };
 

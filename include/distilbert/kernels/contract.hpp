@@ -26,16 +26,22 @@ namespace distilbert {
 /// changed.)
 enum class Epilogue { none, gelu, relu, tanh };
 
+/// How a row of activations lies in int8: x[k] = scale * (q[k] - zero_point), q[k] being what is stored.
+struct Quantization {
+  float scale;
+  std::int32_t zero_point;
+};
+
 /// y[r][c] = epilogue( sum_k x[r][k] * W[c][k] + bias[c] ) for the channels c of panels [first_panel, last_panel).
 /// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::byte for int8 weights: x is
 /// then what `quantize` of the same table wrote, Kernels::quantized_bytes for each activation.
-/// fp32, bf16: the sum starts at the bias. int8: the sum s of integer products is exact in 32 bits, and
-/// y = float(s) * (x_scale[r] * scale[c]) + bias[c].
+/// fp32, bf16: the sum starts at the bias. int8: the sum s of the products (q - zero_point) * w is exact in 32 bits,
+/// and y = float(s) * (x_quantization[r].scale * scale[c]) + bias[c].
 template <class X> struct LinearCall {
-  const X* x;           // [rows][x_stride], of which weights.in columns are read
-  std::size_t x_stride; // in activations
-  std::size_t rows;     // may be 0
-  const float* x_scale; // [rows] for int8, else unused
+  const X* x;                         // [rows][x_stride], of which weights.in columns are read
+  std::size_t x_stride;               // in activations
+  std::size_t rows;                   // may be 0
+  const Quantization* x_quantization; // [rows] for int8, else unused
   PackedLinear weights;
   std::size_t first_panel, last_panel;
   Epilogue epilogue;
@@ -78,22 +84,15 @@ struct AttentionCall {
 /// Queries that attention_bf16 and attention_int8 take at a time: eight tiles of six.
 inline constexpr std::size_t attention_block = 48;
 
-/// Floats that may be used while a panel of keys or values is packed.
-constexpr std::size_t packing_scratch(std::size_t length, std::size_t head_dim) {
-  const std::size_t sixteen_keys = lanes * head_dim, row = 2 * padded(length);
-  return sixteen_keys > row ? sixteen_keys : row;
-}
-
 /// Floats of scratch that one call of attention, in any precision, may use on any level. In fp32: K transposed, and
-/// rows of scores. Else: K and V as panels, and what a block of queries needs (see packed_attention.hpp).
+/// rows of scores. Else: K and V as panels, sixteen keys, and what a block of queries needs (see packed_attention.hpp).
 constexpr std::size_t attention_scratch(std::size_t length, std::size_t head_dim) {
   const std::size_t columns = padded(length), widest = columns > head_dim ? columns : head_dim;
   std::size_t most = columns * (head_dim + lanes);
   for (const Precision precision : {Precision::bf16, Precision::int8}) {
     const std::size_t panels =
         columns / lanes * panel_bytes(precision, head_dim) + head_dim / lanes * panel_bytes(precision, columns);
-    const std::size_t packed =
-        panels / sizeof(float) + packing_scratch(length, head_dim) + attention_block * (columns + 1 + widest / 2);
+    const std::size_t packed = panels / sizeof(float) + lanes * head_dim + attention_block * (columns + 2 + widest / 2);
     most = packed > most ? packed : most;
   }
   return most;
@@ -131,17 +130,20 @@ struct Kernels {
   void (*linear_transposed)(const TransposedCall&); // weights of any precision
   /// y = x rounded to bf16, to nearest even; count is a multiple of 16
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
-  /// One row to symmetric int8: scale = max|x| / 127, y = x / scale rounded to nearest even. Returns the scale: 0 for a
-  /// row whose largest value is below 1e-30, NaN for a row that is not finite (y is then all zero). count is a multiple
-  /// of 16. The integers are written in the form that linear_int8 of this table multiplies, quantized_bytes (1 or 2)
-  /// each.
-  float (*quantize)(const float* x, std::size_t count, std::byte* y);
+  /// One row to int8: scale is the distance between the least and the largest of its values and zero, by 254, and
+  /// q - zero_point = x / scale rounded to nearest even, the same on every level. What follows GELU, and rows that one
+  /// large value stretches to one side, are thus rounded in finer steps than max|x| / 127. The scale is 0 for a row
+  /// that is not 2e-30 wide, NaN for a row that is not finite; x then counts as zeros. count is a multiple of 16.
+  /// q is written in the form that linear_int8 of this table multiplies, quantized_bytes (1 or 2) each: a byte whose
+  /// zero point lies where the row needs it, or 16 bits with a zero point of 0.
+  Quantization (*quantize)(const float* x, std::size_t count, std::byte* y);
   std::size_t quantized_bytes;
   void (*attention)(const AttentionCall&);
   /// The same, on a level that multiplies bf16 faster with queries, keys, values and probabilities rounded to it.
   void (*attention_bf16)(const AttentionCall&);
-  /// The same from products of int8, exact in 32 bits: each query, each key and each column of V is quantised as
-  /// `quantize` does it, and e^(score - largest score of the query) to steps of 1/127, of which none is above 1.
+  /// The same from products of int8, exact in 32 bits if the length is at most ConfigLimits::inputs. Each query is
+  /// quantised by `quantize`; each key, and each column of V, in 127 symmetric steps to either side;
+  /// e^(score - largest score of the query) in steps of 1/254, of which none is above 1.
   void (*attention_int8)(const AttentionCall&);
   void (*layer_norm)(const LayerNormCall&);
   void (*embed)(const EmbedCall&);

@@ -51,6 +51,10 @@ DISTILBERT_INLINE F broadcast(float x) {
   const float32x4_t all = vdupq_n_f32(x);
   return {all, all, all, all};
 }
+DISTILBERT_INLINE I broadcast_integer(std::int32_t x) {
+  const int32x4_t all = vdupq_n_s32(x);
+  return {all, all, all, all};
+}
 DISTILBERT_INLINE F fma(F a, F b, F c) {
   return {vfmaq_f32(c.v[0], a.v[0], b.v[0]), vfmaq_f32(c.v[1], a.v[1], b.v[1]), vfmaq_f32(c.v[2], a.v[2], b.v[2]),
           vfmaq_f32(c.v[3], a.v[3], b.v[3])};
@@ -62,7 +66,6 @@ DISTILBERT_INLINE F max(F a, F b) {
 DISTILBERT_INLINE F min(F a, F b) {
   return {vminq_f32(a.v[0], b.v[0]), vminq_f32(a.v[1], b.v[1]), vminq_f32(a.v[2], b.v[2]), vminq_f32(a.v[3], b.v[3])};
 }
-DISTILBERT_INLINE F abs(F x) { return {vabsq_f32(x.v[0]), vabsq_f32(x.v[1]), vabsq_f32(x.v[2]), vabsq_f32(x.v[3])}; }
 DISTILBERT_INLINE F divide(F a, F b) {
   return {vdivq_f32(a.v[0], b.v[0]), vdivq_f32(a.v[1], b.v[1]), vdivq_f32(a.v[2], b.v[2]), vdivq_f32(a.v[3], b.v[3])};
 }
@@ -77,6 +80,7 @@ DISTILBERT_INLINE float sqrt_of(float x) { return vget_lane_f32(vsqrt_f32(vdup_n
 DISTILBERT_INLINE I to_integers(F x) {
   return {vcvtnq_s32_f32(x.v[0]), vcvtnq_s32_f32(x.v[1]), vcvtnq_s32_f32(x.v[2]), vcvtnq_s32_f32(x.v[3])};
 }
+DISTILBERT_INLINE std::int32_t first_lane(I x) { return vgetq_lane_s32(x.v[0], 0); }
 DISTILBERT_INLINE F to_floats(I x) {
   return {vcvtq_f32_s32(x.v[0]), vcvtq_f32_s32(x.v[1]), vcvtq_f32_s32(x.v[2]), vcvtq_f32_s32(x.v[3])};
 }
@@ -188,7 +192,7 @@ using Pairs = WidenedPairs;
 
 #include "lanes/linear_bf16.inc"
 
-// Weights and activations are signed bytes: four k of four channels are one register.
+// Weights and activations are signed bytes, a row's least value -128: four k of four channels are one register.
 inline constexpr std::size_t int8_panels = 1;
 inline constexpr std::size_t quantized_bytes = 1;
 
@@ -198,9 +202,10 @@ DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
   const int8x16_t bytes = vcombine_s8(vmovn_s16(low), vmovn_s16(high));
   vst1q_u8(reinterpret_cast<unsigned char*>(row + i), vreinterpretq_u8_s8(bytes));
 }
-DISTILBERT_INLINE I start(I) {
-  const int32x4_t none = vdupq_n_s32(0);
-  return {none, none, none, none};
+DISTILBERT_INLINE I zero_point(I steps_below) { return steps_below + broadcast_integer(-128); }
+DISTILBERT_INLINE I start(I sums, std::int32_t zero_point) {
+  return {vmulq_n_s32(sums.v[0], -zero_point), vmulq_n_s32(sums.v[1], -zero_point), vmulq_n_s32(sums.v[2], -zero_point),
+          vmulq_n_s32(sums.v[3], -zero_point)};
 }
 
 namespace in_16_bits {

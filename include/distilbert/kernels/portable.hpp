@@ -16,7 +16,7 @@ inline namespace DISTILBERT_BASELINE {
 
 inline float to_float(float x) { return x; }
 inline float to_float(std::int8_t x) { return static_cast<float>(x); }
-inline float to_float(std::byte int8) { return static_cast<float>(static_cast<std::int8_t>(int8)); }
+inline float to_float(std::int16_t x) { return static_cast<float>(x); }
 inline float to_float(std::uint16_t bf16) { return bf16_to_float(bf16); }
 
 /// y[r][0..16) += sum over k of x[r][k] * w[k][0..16), for R rows. Two rows keep 16 SSE registers busy; more spill.
@@ -57,8 +57,8 @@ template <Precision precision> F apply(Epilogue epilogue, const F& x) {
 }
 
 /// A panel's weights are widened in blocks of this many k; the sum of that many int8 products is exact in fp32
-/// (1024 * 127 * 127 < 2^24), which is how this level gets exact integer sums out of a float product.
-inline constexpr std::size_t block_depth = 1024;
+/// (512 * 255 * 127 < 2^24), which is how this level gets exact integer sums out of a float product.
+inline constexpr std::size_t block_depth = 512;
 inline constexpr std::size_t block_rows = 64;
 
 /// k-th weights of all 16 channels, as floats: w[k][16] of `depth` consecutive k from `first`, a multiple of 4
@@ -106,6 +106,7 @@ inline void linear_bf16(const LinearCall<std::uint16_t>& call) {
 inline void linear_int8(const LinearCall<std::byte>& call) {
   float w[block_depth * lanes], partial[block_rows * lanes];
   std::int32_t sum[block_rows * lanes];
+  const auto* x = reinterpret_cast<const std::int16_t*>(call.x);
   for (std::size_t p = call.first_panel; p < call.last_panel; ++p) {
     const auto* bias = reinterpret_cast<const float*>(call.weights.panel(p));
     const float* scale = bias + lanes;
@@ -117,13 +118,13 @@ inline void linear_int8(const LinearCall<std::byte>& call) {
         const std::size_t depth = std::min(block_depth, call.weights.in - k);
         widen(panel, k, depth, w);
         std::fill_n(partial, rows * lanes, 0.0f);
-        accumulate_rows(rows, call.x + first * call.x_stride + k, call.x_stride, w, lanes, depth, partial, lanes);
+        accumulate_rows(rows, x + first * call.x_stride + k, call.x_stride, w, lanes, depth, partial, lanes);
         for (std::size_t i = 0; i < rows * lanes; ++i)
           sum[i] += static_cast<std::int32_t>(partial[i]);
       }
       for (std::size_t r = 0; r < rows; ++r) {
-        const F y =
-            lanes_at(sum + r * lanes).cast<float>() * (lanes_at(scale) * call.x_scale[first + r]) + lanes_at(bias);
+        const float x_scale = call.x_quantization[first + r].scale;
+        const F y = lanes_at(sum + r * lanes).cast<float>() * (lanes_at(scale) * x_scale) + lanes_at(bias);
         lanes_at(call.y + (first + r) * call.y_stride + p * lanes) = apply<Precision::int8>(call.epilogue, y);
       }
     }
@@ -159,22 +160,24 @@ inline void round_to_bf16(const float* x, std::size_t count, std::uint16_t* y) {
   std::transform(x, x + count, y, to_bf16);
 }
 
-inline float quantize(const float* x, std::size_t count, std::byte* y) {
-  F largest = F::Zero(), not_finite = F::Zero();
+inline Quantization quantize(const float* x, std::size_t count, std::byte* y) {
+  F largest = F::Zero(), least = F::Zero(), not_finite = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
     const auto xi = lanes_at(x + i);
-    largest = largest.max(xi.abs());
+    largest = largest.max(xi);
+    least = least.min(xi);
     not_finite += xi * 0.0f;
   }
-  const float bound = fold_max(largest);
-  if (fold_sum(not_finite) != 0.0f || bound < 1e-30f) {
-    std::fill_n(y, count, std::byte{0});
-    return fold_sum(not_finite);
+  const float half = 0.5f * fold_max(largest) + 0.5f * fold_max(-least); // the sum itself may overflow
+  auto* q = reinterpret_cast<std::int16_t*>(y);
+  if (fold_sum(not_finite) != 0.0f || half < 1e-30f) {
+    std::fill_n(q, count, std::int16_t{0});
+    return {fold_sum(not_finite), 0};
   }
-  const float inverse = 127.0f / bound;
+  const float inverse = 127.0f / half;
   for (std::size_t i = 0; i < count; i += lanes)
-    lanes_at(reinterpret_cast<std::int8_t*>(y) + i) = (lanes_at(x + i) * inverse).rint().cast<std::int8_t>();
-  return bound / 127.0f;
+    lanes_at(q + i) = (lanes_at(x + i) * inverse).rint().cast<std::int16_t>();
+  return {half / 127.0f, 0};
 }
 
 /// The largest of x, which has its first number in the padding on return. It need not notice a NaN.
@@ -238,42 +241,47 @@ inline void attention(const AttentionCall& call) {
   }
 }
 
-/// Quantises x[0], x[stride], ... x[(count - 1) * stride] as channel c of a panel. `row` has room for padded(count)
-/// floats and as many bytes.
-inline void pack_channel(const float* x, std::size_t stride, std::size_t count, float* row, unsigned char* panel,
-                         std::size_t c) {
-  const std::size_t columns = padded(count);
-  for (std::size_t k = 0; k < columns; ++k)
-    row[k] = k < count ? x[k * stride] : 0.0f;
-  auto* bytes = reinterpret_cast<std::byte*>(row + columns);
-  auto* header = reinterpret_cast<float*>(panel);
-  header[lanes + c] = quantize(row, columns, bytes);
-  for (std::size_t k = 0; k < columns; ++k)
-    panel[panel_header_bytes(Precision::int8) + (k / 4 * lanes + c) * 4 + k % 4] = static_cast<unsigned char>(bytes[k]);
+/// Quantises x[0], x[stride], ... x[(count - 1) * stride] as channel c of a panel, which is zero so far.
+inline void pack_channel(const float* x, std::size_t stride, std::size_t count, unsigned char* panel, std::size_t c) {
+  float largest = 0, not_finite = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    largest = std::max(largest, std::fabs(x[k * stride]));
+    not_finite += x[k * stride] * 0.0f;
+  }
+  auto* scale = reinterpret_cast<float*>(panel) + lanes;
+  if (not_finite != 0.0f || largest < 1e-30f) {
+    scale[c] = not_finite;
+    return;
+  }
+  scale[c] = largest / 127.0f;
+  const float inverse = 127.0f / largest;
+  for (std::size_t k = 0; k < count; ++k)
+    panel[panel_header_bytes(Precision::int8) + (k / 4 * lanes + c) * 4 + k % 4] =
+        static_cast<unsigned char>(std::lrint(x[k * stride] * inverse));
 }
 
 struct Int8Attention {
   static constexpr Precision precision = Precision::int8;
   using Activation = std::byte;
-  static constexpr std::size_t activation_bytes = 1;
+  static constexpr std::size_t activation_bytes = 2;
 
   static void linear(const LinearCall<std::byte>& call) { linear_int8(call); }
 
-  static void pack_keys(const AttentionCall& call, std::size_t p, float* spare, unsigned char* panel) {
+  static void pack_keys(const AttentionCall& call, std::size_t p, float*, unsigned char* panel) {
     std::memset(panel, 0, panel_bytes(precision, call.head_dim));
     for (std::size_t j = p * lanes; j < std::min((p + 1) * lanes, call.length); ++j)
-      pack_channel(call.k + j * call.stride, 1, call.head_dim, spare, panel, j % lanes);
+      pack_channel(call.k + j * call.stride, 1, call.head_dim, panel, j % lanes);
   }
 
-  static void pack_values(const AttentionCall& call, std::size_t p, float* spare, unsigned char* panel) {
+  static void pack_values(const AttentionCall& call, std::size_t p, unsigned char* panel) {
     std::memset(panel, 0, panel_bytes(precision, padded(call.length)));
     for (std::size_t d = 0; d < lanes; ++d)
-      pack_channel(call.v + p * lanes + d, call.stride, call.length, spare, panel, d);
+      pack_channel(call.v + p * lanes + d, call.stride, call.length, panel, d);
   }
 
-  static float encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
+  static Quantization encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
 
-  static float encode_softmax(float* scores, std::size_t count, std::byte* y) {
+  static Quantization encode_softmax(float* scores, std::size_t count, std::byte* y) {
     const float bound = largest_of(scores, count);
     F sum = F::Zero(), not_finite = F::Zero();
     for (std::size_t i = 0; i < count; i += lanes) {
@@ -281,12 +289,12 @@ struct Int8Attention {
       F e = lane_rough_exp(score - bound);
       if (i + lanes >= count)
         e *= lanes_at(first_lanes + padded(count) - count);
-      lanes_at(reinterpret_cast<std::int8_t*>(y) + i) =
-          (e.isNaN()).select(F::Zero(), e * 127.0f).rint().cast<std::int8_t>();
+      lanes_at(reinterpret_cast<std::int16_t*>(y) + i) =
+          e.isNaN().select(F::Zero(), e * 254.0f).rint().cast<std::int16_t>();
       sum += e;
       not_finite += score * 0.0f;
     }
-    return 1.0f / (127.0f * fold_sum(sum + not_finite));
+    return {1.0f / (254.0f * fold_sum(sum + not_finite)), 0};
   }
 };
 
@@ -351,7 +359,7 @@ inline constexpr Kernels portable{"portable",
                                   linear_transposed,
                                   round_to_bf16,
                                   quantize,
-                                  1,
+                                  2,
                                   attention,
                                   attention,
                                   packed_attention<Int8Attention>,

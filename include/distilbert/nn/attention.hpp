@@ -74,8 +74,8 @@ private:
   /// The kernel for a text of that length. In a short one, packing keys and values costs more than the products gain:
   /// DistilBERT-base in int8 on Zen 4, 2026-11-21, is 1 % slower so at 32 tokens, 2 % faster at 48, 23 % at 512.
   auto attention_over(std::size_t length, const Kernels& kernels) const {
-    constexpr std::size_t long_text = 48;
-    switch (length < long_text ? Precision::fp32 : qkv_lin_.precision()) {
+    const bool packed = length >= 48 && length <= ConfigLimits::inputs;
+    switch (packed ? qkv_lin_.precision() : Precision::fp32) {
     case Precision::int8: return kernels.attention_int8;
     case Precision::bf16: return kernels.attention_bf16;
     case Precision::fp32: break;

@@ -10,7 +10,7 @@
 namespace distilbert {
 
 /// torch.nn.Linear. In bf16 and int8 the activations are rounded like the weights before the product: to bf16, or each
-/// row to 127 symmetric steps of its own largest value; sums and what follows are fp32.
+/// row to 254 steps between its own least and largest value; sums and what follows are fp32.
 class Linear {
 public:
   static Linear load(const PackedModel& model, std::string_view name, Blocks out, Blocks in) {
@@ -45,13 +45,13 @@ public:
     }
     case Precision::int8: {
       auto* quantized = workspace.encoded<std::byte>();
-      float* scale = workspace.encoded_scale();
+      Quantization* quantization = workspace.quantization();
       const std::size_t row_bytes = weights_.in * kernels.quantized_bytes;
       workspace.share(rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
         for (std::size_t r = first; r < last; ++r)
-          scale[r] = kernels.quantize(x.data() + r * weights_.in, weights_.in, quantized + r * row_bytes);
+          quantization[r] = kernels.quantize(x.data() + r * weights_.in, weights_.in, quantized + r * row_bytes);
       });
-      multiply(kernels.linear_int8, quantized, scale, rows, y, channels, workspace, epilogue);
+      multiply(kernels.linear_int8, quantized, quantization, rows, y, channels, workspace, epilogue);
       break;
     }
     }
@@ -71,11 +71,11 @@ private:
   explicit Linear(PackedLinear weights) : weights_(weights) {}
 
   template <class X>
-  void multiply(void (*linear)(const LinearCall<X>&), const X* x, const float* x_scale, std::size_t rows, Rows& y,
-                Channels channels, Workspace& workspace, Epilogue epilogue) const {
+  void multiply(void (*linear)(const LinearCall<X>&), const X* x, const Quantization* quantization, std::size_t rows,
+                Rows& y, Channels channels, Workspace& workspace, Epilogue epilogue) const {
     const std::size_t first_panel = channels.first / lanes, panels = channels.last / lanes - first_panel;
     workspace.share(panels, kernels::panels_together, [&](std::size_t, std::size_t first, std::size_t last) {
-      linear({x, weights_.in, rows, x_scale, weights_, first_panel + first, first_panel + last, epilogue, y.data(),
+      linear({x, weights_.in, rows, quantization, weights_, first_panel + first, first_panel + last, epilogue, y.data(),
               weights_.out});
     });
   }

@@ -73,9 +73,9 @@ public:
   float* attention_scores(std::size_t part) {
     return of_heads(0).data() + n_heads_ * dim_ * sizes_.texts + part * attention_scratch(sizes_.longest, dim_);
   }
-  float* encoded_scale() { return attention_scores(sizes_.threads); } // [T]
+  Quantization* quantization() { return reinterpret_cast<Quantization*>(attention_scores(sizes_.threads)); } // [T]
   /// The activations that enter a product, as int8 or bf16: [T, widest layer]
-  template <class X> X* encoded() { return reinterpret_cast<X*>(encoded_scale() + padded(sizes_.tokens)); }
+  template <class X> X* encoded() { return reinterpret_cast<X*>(quantization() + padded(sizes_.tokens)); }
 
   /// The largest batch so far, in each of its sizes, and the threads it was shared by.
   struct Sizes {
@@ -88,7 +88,7 @@ public:
     const std::size_t widest = std::max({dim_, heads_, hidden_dim_});
     return sizes.tokens * row_floats() * sizeof(float) + sizes.texts * n_heads_ * dim_ * sizeof(float) +
            sizes.threads * attention_scratch(sizes.longest, dim_) * sizeof(float) +
-           padded(sizes.tokens) * sizeof(float) + sizes.tokens * widest * sizeof(std::uint16_t);
+           padded(sizes.tokens) * sizeof(Quantization) + sizes.tokens * widest * sizeof(std::uint16_t);
   }
 
 private:

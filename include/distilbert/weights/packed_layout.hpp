@@ -9,8 +9,8 @@
 //   fp32  bias f32[16] | for each k:            w f32[16]
 //   bf16  bias f32[16] | for each pair of k:    w bf16[16][2]
 //   int8  bias f32[16] | scale f32[16] | sum s32[16] | for each four k: w s8[16][4]
-// where for int8 W[c][k] = w * scale[c], and sum[c] is the sum of w over k (kernels whose instruction multiplies
-// unsigned by signed bytes shift the activations by 128 and take 128 * sum off again).
+// where for int8 W[c][k] = w * scale[c], and sum[c] is the sum of w over k (of activations that are stored higher by a
+// zero point, kernels take zero_point * sum off again).
 //
 // The int8 weights of a model's linear layers come in two kinds, by the sums that they need: any in [-127, 127], or
 // such that four products fit 16 bits ("sum_bits" 16), which CPUs without VNNI multiply faster. Then, of the four
