@@ -154,7 +154,7 @@ int largest_sum(const std::vector<unsigned char>& panels, std::size_t out, std::
         int positive = 0, negative = 0;
         for (const std::size_t i : {first, first + 1, first + 4, first + 5}) {
           const std::size_t panel = row / 16 * (192 + 16 * in);
-          const int w = value_at<std::int8_t>(panels, panel + 192 + i / 4 * 64 + row % 16 * 4 + i % 4);
+          const int w{value_at<std::int8_t>(panels, panel + 192 + i / 4 * 64 + row % 16 * 4 + i % 4)};
           (w < 0 ? negative : positive) += std::abs(w);
         }
         largest = std::max({largest, positive, negative});

@@ -175,7 +175,7 @@ inline bool has_16_bit_sums(const PackedLayer& layer) {
       for (std::size_t i = 0; i < group; i += 2) {
         int positive = 0, negative = 0;
         for (const std::size_t at : {i, i + 1, group + i, group + i + 1}) {
-          const int weight = static_cast<std::int8_t>(w[at]);
+          const int weight{static_cast<std::int8_t>(w[at])};
           positive += std::max(weight, 0);
           negative += std::max(-weight, 0);
         }
