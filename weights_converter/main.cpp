@@ -71,6 +71,12 @@ Checkpoint read_checkpoint(const fs::path& directory, const DistilBertConfig& co
   return Checkpoint::from_pretrained(directory, config);
 }
 
+/// The vocabulary in the form that needs no building; empty if there is no vocab.txt.
+std::string packed_vocabulary_of(const fs::path& directory) {
+  const fs::path path = directory / "vocab.txt";
+  return fs::exists(path) ? Vocabulary::from_lines(MappedFile::open(path, Memory::copy).text()).packed() : "";
+}
+
 std::vector<std::int32_t> tokenize(const std::string& text, const fs::path& directory, const DistilBertConfig& config) {
   std::vector<std::int32_t> ids;
   Tokenizer::from_pretrained(directory).append_ids(text, config.max_position_embeddings, ids);
@@ -100,6 +106,8 @@ void verify(const fs::path& model, const std::string& config_json, const Probe& 
   if (!written.probe() || convert::answer(*written.probe()) != convert::answer(probe) ||
       convert::answer(convert::ask(written, config, probe.ids)) != convert::answer(probe))
     throw Error(ErrorCode::probe_mismatch, model.string());
+  if (written.vocabulary())
+    Vocabulary::from_packed(*written.vocabulary());
 }
 
 void write_whole(convert::StagedFile& file, std::string_view bytes) {
@@ -136,7 +144,7 @@ convert::Conversion run(const convert::Options& options) {
       {packed_metadata::probe, convert::probe_json(answer)}};
   if (packed.sum_bits() != 32)
     metadata.emplace(packed_metadata::sum_bits, std::to_string(packed.sum_bits()));
-  convert::write_packed(packed, metadata, model_file);
+  convert::write_packed(packed, packed_vocabulary_of(options.in), metadata, model_file);
   model_file.finish();
   const std::string config_json = convert::config_json(config, has_classifier);
   verify(model_file.temporary(), config_json, answer);

@@ -1,5 +1,5 @@
 #pragma once
-// A packed model as a safetensors file: tensors in order of use, the first one at a multiple of 64 bytes.
+// A packed model as a safetensors file: tensors in order of use, each at a multiple of 64 bytes.
 
 #include "../examples/common/json_text.hpp"
 #include "progress.hpp"
@@ -13,11 +13,29 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace convert {
 
+/// All tensors of the file in order of use, none of which is copied. `vocabulary`: Vocabulary::packed(), empty if there
+/// is none.
+inline std::vector<distilbert::TensorView> tensors_of(const distilbert::PackedModel& model,
+                                                      std::string_view vocabulary) {
+  using namespace distilbert;
+  std::vector<TensorView> tensors;
+  if (!vocabulary.empty())
+    tensors.push_back({packed_vocabulary,
+                       Dtype::u8,
+                       {vocabulary.size()},
+                       reinterpret_cast<const unsigned char*>(vocabulary.data()),
+                       vocabulary.size()});
+  for (const PackedLayer& layer : model.layers())
+    tensors.insert(tensors.end(), layer.tensors.begin(), layer.tensors.end());
+  return tensors;
+}
+
 /// The eight bytes of length and the JSON, padded with spaces so that the tensors' bytes, which follow, are aligned.
-inline std::string packed_header(const distilbert::PackedModel& model,
+inline std::string packed_header(const std::vector<distilbert::TensorView>& tensors,
                                  const std::map<std::string, std::string>& metadata) {
   using namespace distilbert;
   std::string json = "{\"__metadata__\":{";
@@ -29,13 +47,11 @@ inline std::string packed_header(const distilbert::PackedModel& model,
   }
   json += '}';
   std::size_t offset = 0;
-  for (const PackedLayer& layer : model.layers()) {
-    for (const TensorView& tensor : layer.tensors) {
-      json += ",\"" + tensor.name + "\":{\"dtype\":\"" + info(tensor.dtype).name + "\",\"shape\":";
-      cli::append_json_array(json, tensor.shape);
-      json += ",\"data_offsets\":[" + std::to_string(offset) + ',' + std::to_string(offset + tensor.bytes) + "]}";
-      offset += tensor.bytes;
-    }
+  for (const TensorView& tensor : tensors) {
+    json += ",\"" + tensor.name + "\":{\"dtype\":\"" + info(tensor.dtype).name + "\",\"shape\":";
+    cli::append_json_array(json, tensor.shape);
+    json += ",\"data_offsets\":[" + std::to_string(offset) + ',' + std::to_string(offset + tensor.bytes) + "]}";
+    offset += tensor.bytes;
   }
   json += '}';
   std::uint64_t length = json.size() + 8;
@@ -47,24 +63,22 @@ inline std::string packed_header(const distilbert::PackedModel& model,
   return header + json;
 }
 
-inline void write_packed(const distilbert::PackedModel& model, const std::map<std::string, std::string>& metadata,
-                         StagedFile& file) {
-  file.write(packed_header(model, metadata));
+inline void write_packed(const distilbert::PackedModel& model, std::string_view vocabulary,
+                         const std::map<std::string, std::string>& metadata, StagedFile& file) {
+  const std::vector<distilbert::TensorView> tensors = tensors_of(model, vocabulary);
+  file.write(packed_header(tensors, metadata));
   std::size_t total = 0, done = 0;
-  for (const auto& layer : model.layers())
-    for (const auto& tensor : layer.tensors)
-      total += tensor.bytes;
+  for (const auto& tensor : tensors)
+    total += tensor.bytes;
   Progress progress("MB written", total);
   constexpr std::size_t block = std::size_t{1} << 20;
-  for (const auto& layer : model.layers()) {
-    for (const auto& tensor : layer.tensors) {
-      const std::string_view bytes(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
-      for (std::size_t at = 0; at < bytes.size(); at += block) {
-        progress(done + at);
-        file.write(bytes.substr(at, block));
-      }
-      done += bytes.size();
+  for (const auto& tensor : tensors) {
+    const std::string_view bytes(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
+    for (std::size_t at = 0; at < bytes.size(); at += block) {
+      progress(done + at);
+      file.write(bytes.substr(at, block));
     }
+    done += bytes.size();
   }
 }
 

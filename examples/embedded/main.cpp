@@ -15,7 +15,6 @@
 extern "C" {
 extern const char model_config[], model_config_end[];
 extern const char model_tokenizer_config[], model_tokenizer_config_end[];
-extern const char model_vocabulary[], model_vocabulary_end[];
 extern const char model_weights[], model_weights_end[];
 }
 
@@ -27,7 +26,6 @@ distilbert::TextClassifier load() {
   distilbert::ModelBytes model;
   model.config = between(model_config, model_config_end);
   model.tokenizer_config = between(model_tokenizer_config, model_tokenizer_config_end);
-  model.vocabulary = between(model_vocabulary, model_vocabulary_end);
   model.weights = between(model_weights, model_weights_end);
   return distilbert::TextClassifier::from_memory(model);
 }

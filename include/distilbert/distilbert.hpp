@@ -18,6 +18,7 @@
 #include "load_options.hpp"   // LoadOptions: precision, memory, threads, truncation
 #include "bf16.hpp"           // bfloat16 by its bits
 #include "aligned_buffer.hpp" // AlignedBuffer: memory for weights and activations
+#include "shared_bytes.hpp"   // SharedBytes: bytes and who keeps them
 #include "mapped_file.hpp"    // MappedFile: a file's bytes
 #include "config.hpp"         // DistilBertConfig: config.json
 
@@ -30,8 +31,8 @@
 #include "text/pre_tokenizer.hpp"    // WordSplitter: words and punctuation
 #include "text/byte_trie.hpp"        // ByteTrie: the longest known string at a place
 #include "text/token_table.hpp"      // TokenTable: token -> id in flat arrays
-#include "text/vocabulary.hpp"       // Vocabulary: token <-> id
 #include "text/word_piece.hpp"       // a word -> its pieces
+#include "text/vocabulary.hpp"       // Vocabulary: token <-> id
 #include "text/added_tokens.hpp"     // AddedTokens: [CLS], [SEP] and the like in raw text
 #include "text/truncation.hpp"       // how texts are made to fit
 #include "text/encoding.hpp"         // Encoding: what comes out

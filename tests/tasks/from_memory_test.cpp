@@ -49,6 +49,18 @@ TEST_CASE("a model in memory answers as its directory does, to the last bit") {
   CHECK(classifier.max_length() == 8);
 }
 
+TEST_CASE("the vocabulary that the weights carry is enough, and another one beside them counts") {
+  const Sst2 model;
+  ModelBytes bytes = model.bytes();
+  const auto text = "caf\xC3\xA9, unaffable";
+  const auto expected = TextClassifier::from_memory(bytes).logits({text});
+  bytes.vocabulary = "";
+  CHECK(TextClassifier::from_memory(bytes).logits({text}) == expected);
+  const std::string other = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfilm\n";
+  bytes.vocabulary = other;
+  CHECK(TextClassifier::from_memory(bytes).tokenizer().vocabulary_size() == 6);
+}
+
 TEST_CASE("vocabulary and weights are used where they lie") {
   const Sst2 model;
   const ModelBytes bytes = model.bytes();
@@ -60,10 +72,10 @@ TEST_CASE("vocabulary and weights are used where they lie") {
       CHECK(tensor.data >= model.weights.data());
       CHECK(tensor.data + tensor.bytes <= model.weights.data() + model.weights.size());
     }
-  const auto tokenizer = Tokenizer::from_memory(bytes.vocabulary, bytes.tokenizer_config);
-  const std::string_view token = tokenizer.token(2000);
-  CHECK(token.data() >= bytes.vocabulary.data());
-  CHECK(token.data() < bytes.vocabulary.data() + bytes.vocabulary.size());
+  const auto classifier = TextClassifier::from_memory(bytes);
+  const std::string_view token = classifier.tokenizer().token(2000);
+  CHECK(token.data() >= bytes.weights.data());
+  CHECK(token.data() < bytes.weights.data() + bytes.weights.size());
 }
 
 TEST_CASE("what tokenizer_config.json says counts; without one the tokenizer is that of an uncased BERT") {
@@ -87,6 +99,13 @@ TEST_CASE("an error names the part that is broken") {
   const std::string_view weights = model.weights.text();
   check_error(with(&ModelBytes::weights, weights.substr(0, weights.size() - 1)), ErrorCode::incomplete_buffer,
               "model.safetensors");
+
+  AlignedBuffer buffer(weights.size());
+  std::memcpy(buffer.data(), weights.data(), weights.size());
+  const TensorView vocabulary = *SafeTensors::parse(buffer.data(), buffer.size()).find("vocabulary");
+  std::memset(buffer.data() + (vocabulary.data - buffer.data()), 255, 64);
+  check_error(with(&ModelBytes::weights, {reinterpret_cast<const char*>(buffer.data()), buffer.size()}),
+              ErrorCode::invalid_packed_model, "model.safetensors");
 }
 
 TEST_CASE("converted weights that are not aligned are refused") {

@@ -1,18 +1,22 @@
 #pragma once
 // What the tests of this folder share.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <distilbert/aligned_buffer.hpp>
 #include <distilbert/error.hpp>
+#include <distilbert/shared_bytes.hpp>
 #include <distilbert/text/offsets.hpp>
 
 namespace support {
@@ -58,6 +62,13 @@ inline std::string repeated(std::string_view piece, std::size_t bytes) {
   while (text.size() < bytes)
     text += piece;
   return text;
+}
+
+/// The bytes at a place of their own, aligned as in a mapped file.
+inline distilbert::SharedBytes placed(std::string_view bytes) {
+  const auto buffer = std::make_shared<distilbert::AlignedBuffer>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), buffer->data());
+  return {buffer, {reinterpret_cast<const char*>(buffer->data()), bytes.size()}};
 }
 
 using Ids = std::vector<std::int32_t>;

@@ -12,7 +12,6 @@
 
 #include "support.hpp"
 
-using distilbert::detail::share;
 using distilbert::detail::ShortText;
 using distilbert::detail::TokenTable;
 
@@ -25,7 +24,7 @@ TokenTable table_of(const std::vector<std::string>& tokens) {
     extents.push_back({static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(token.size())});
     text += token;
   }
-  return TokenTable(share(text), extents);
+  return TokenTable(text, extents);
 }
 
 TokenTable::Match longest_match(const TokenTable& table, std::string_view word, std::size_t shorter = 0) {
@@ -44,6 +43,25 @@ std::string colliding(std::uint64_t high, std::size_t seed) {
   std::memcpy(token.data(), &low, 8);
   std::memcpy(token.data() + 8, &high, 8);
   return token;
+}
+
+void set_word(std::string& bytes, std::size_t at, std::uint32_t word) { std::memcpy(&bytes[at], &word, sizeof word); }
+
+/// Whether the table is refused; one that is not answers every question, rightly or wrongly, and a sanitizer looks on.
+bool is_refused(const std::string& bytes) {
+  const auto thrown = support::thrown_by([&] {
+    const TokenTable table = TokenTable::from_bytes(support::placed(bytes));
+    std::string word = "abc";
+    for (std::size_t number = 0; number < table.size(); ++number)
+      word += table.token(number);
+    for (std::size_t begin = 0; begin < word.size(); ++begin) {
+      const auto match = longest_match(table, std::string_view(word).substr(begin));
+      REQUIRE(match.value < static_cast<std::int32_t>(table.size()));
+      REQUIRE(table.find(std::string_view(word).substr(begin)) < static_cast<std::int32_t>(table.size()));
+    }
+  });
+  CHECK((!thrown.code || thrown.code == distilbert::ErrorCode::invalid_packed_model));
+  return thrown.code.has_value();
 }
 
 } // namespace
@@ -75,7 +93,7 @@ TEST_CASE("of equal tokens the last counts, and null bytes are bytes") {
 }
 
 TEST_CASE("numbers without a token") {
-  const TokenTable table(share("ab"), {{0, 0}, TokenTable::absent, {0, 2}, TokenTable::absent});
+  const TokenTable table("ab", {{0, 0}, TokenTable::absent, {0, 2}, TokenTable::absent});
   CHECK(table.size() == 4);
   CHECK(table.token_count() == 2);
   CHECK(table.find("") == 0);
@@ -129,4 +147,67 @@ TEST_CASE("tokens that collide under every hash are refused") {
   for (std::uint64_t i = 0; i < 4000; ++i)
     tokens.push_back(colliding(i, i % TokenTable::seed_count));
   CHECK(support::thrown_by([&] { table_of(tokens); }).code == distilbert::ErrorCode::invalid_vocabulary);
+}
+
+TEST_CASE("a table that lies elsewhere is used there, and is the one that was built") {
+  std::mt19937 random(2);
+  for (const std::size_t count : {0u, 1u, 7u, 300u}) {
+    std::vector<std::string> tokens{"", "a long, long, long token"};
+    for (std::size_t i = 0; i < count; ++i)
+      tokens.push_back(std::string(1 + random() % 20, static_cast<char>('a' + random() % 3)) + std::to_string(i % 90));
+    const TokenTable built = table_of(tokens);
+    CHECK(built.bytes().size() % 64 == 0);
+    const auto bytes = support::placed(built.bytes());
+    const TokenTable table = TokenTable::from_bytes(bytes);
+    CHECK(table.bytes().data() == bytes.bytes.data());
+    CHECK(table.text() == built.text());
+    CHECK(table.size() == built.size());
+    CHECK(table.token_count() == built.token_count());
+    std::string words;
+    for (std::size_t number = 0; number < built.size(); ++number) {
+      REQUIRE(table.token(number) == tokens[number]);
+      REQUIRE(table.find(tokens[number]) == built.find(tokens[number]));
+      words += tokens[number];
+    }
+    for (std::size_t begin = 0; begin < words.size(); ++begin) {
+      const auto expected = longest_match(built, std::string_view(words).substr(begin));
+      const auto found = longest_match(table, std::string_view(words).substr(begin));
+      REQUIRE(found.value == expected.value);
+      REQUIRE(found.length == expected.length);
+    }
+  }
+}
+
+TEST_CASE("a broken table is refused, or answers wrongly, and nothing worse") {
+  const std::string good(table_of({"a", "ab", "", "a long, long, long token", "b"}).bytes());
+  REQUIRE_FALSE(is_refused(good));
+  for (std::size_t size = 0; size < good.size(); ++size)
+    REQUIRE(is_refused(good.substr(0, size)));
+  CHECK(is_refused(good + std::string(64, '\0')));
+
+  // size, token_count, text_bytes, longest, seed, reach, empty_token
+  const std::uint32_t least_impossible[] = {6, 6, 256, 29, 4, 256, 5};
+  for (std::size_t field = 0; field < std::size(least_impossible); ++field)
+    for (const std::uint32_t value : {least_impossible[field], 0x7fffffffu, 0x80000000u, 0xfffffffeu}) {
+      CAPTURE(field);
+      CAPTURE(value);
+      std::string bad = good;
+      set_word(bad, 4 * field, value);
+      CHECK(is_refused(bad));
+    }
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < good.size(); at += 4)
+    for (const std::uint32_t value : {0u, 1u, 5u, 6u, 28u, 29u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
+      std::string bad = good;
+      set_word(bad, at, value);
+      refused += is_refused(bad);
+    }
+  CHECK(refused > 4 * (5 * 2 + 1 + 256)); // a slot's number has four values that are too large, an extent more
+
+  std::string full = good; // no slot is free: whoever looks for one must stop
+  const std::size_t slots = 32 + 2 * 8, end = slots + (5 * 2 + 1 + 256) * 8;
+  for (std::size_t at = slots; at < end; at += 8)
+    set_word(full, at + 4, 1);
+  set_word(full, 20, 255); // reach
+  CHECK_FALSE(is_refused(full));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <distilbert/text/tokenizer.hpp>
 
@@ -246,4 +247,75 @@ TEST_CASE("errors in vocab.txt name the file") {
   CHECK(thrown.mentions("vocab.txt"));
   CHECK(thrown.mentions("line 2"));
   CHECK(refused({{"vocab.txt", ""}}).code == ErrorCode::invalid_vocabulary);
+}
+
+TEST_CASE("a packed vocabulary stands for the vocab.txt that it was made from, and for none") {
+  const auto bytes = support::placed(Vocabulary::from_lines(vocabulary).packed());
+  const auto packed = Vocabulary::from_packed(bytes);
+  const auto is_used = [&](const TokenizerFiles& files) {
+    return files.vocabulary.text().data() == packed.text().data();
+  };
+  const TemporaryDirectory directory;
+  for (const Memory memory : {Memory::map, Memory::copy}) {
+    CHECK(is_used(read_tokenizer_files(directory.path(), memory, packed)));
+    directory.write("tokenizer_config.json", R"({"do_lower_case": false})");
+    const TokenizerFiles without = read_tokenizer_files(directory.path(), memory, packed);
+    CHECK(is_used(without));
+    CHECK_FALSE(without.config.normalizer.lowercase);
+
+    directory.write("vocab.txt", vocabulary);
+    CHECK(is_used(read_tokenizer_files(directory.path(), memory, packed)));
+    CHECK_FALSE(is_used(read_tokenizer_files(directory.path(), memory)));
+
+    std::string other = vocabulary;
+    other[other.find("film")] = 'F'; // one byte
+    for (const std::string& content : {other, vocabulary + "\n", vocabulary.substr(1)}) {
+      directory.write("vocab.txt", content);
+      const TokenizerFiles files = read_tokenizer_files(directory.path(), memory, packed);
+      CHECK_FALSE(is_used(files));
+      CHECK(files.vocabulary.text() == content);
+    }
+    for (const char* broken : {"", "\xFF"}) {
+      directory.write("vocab.txt", broken);
+      TokenizerOptions options;
+      options.memory = memory;
+      CHECK(thrown_by([&] { Tokenizer::from_pretrained(directory.path(), options, packed); }).code ==
+            ErrorCode::invalid_vocabulary);
+    }
+    std::filesystem::remove(directory.path() / "tokenizer_config.json");
+    std::filesystem::remove(directory.path() / "vocab.txt");
+  }
+  REQUIRE(symlink("vocab.txt", (directory.path() / "vocab.txt").c_str()) == 0); // whether it is there cannot be told
+  CHECK(thrown_by([&] { read_tokenizer_files(directory.path(), Memory::copy, packed); }).code ==
+        ErrorCode::file_not_readable);
+}
+
+TEST_CASE("tokenizer.json counts, whatever vocabulary is packed") {
+  const auto packed = Vocabulary::from_packed(support::placed(Vocabulary::from_lines(vocabulary + "more\n").packed()));
+  const TemporaryDirectory directory;
+  directory.write("tokenizer.json", tokenizer_json());
+  CHECK(read_tokenizer_files(directory.path(), Memory::map, packed).vocabulary.size() == 8);
+  directory.write("vocab.txt", vocabulary + "more\n");
+  CHECK(thrown_by([&] { read_tokenizer_files(directory.path(), Memory::map, packed); }).mentions("disagrees"));
+}
+
+TEST_CASE("a tokenizer with a packed vocabulary does what one with a built vocabulary does") {
+  const auto directory = support::model_directory();
+  const std::string lines = support::read_file(directory / "vocab.txt");
+  const auto packed = Vocabulary::from_packed(support::placed(Vocabulary::from_lines(lines).packed()));
+  TokenizerOptions options;
+  options.invalid_utf8 = InvalidUtf8::replace;
+  const auto built = Tokenizer::from_memory(lines, "", options),
+             ready = Tokenizer::from_memory("", "", options, packed);
+  CHECK(ready.vocabulary_size() == built.vocabulary_size());
+  std::string text = support::read_file(support::model_directory() / "README.md");
+  for (std::size_t at = 0; at < lines.size(); at += 997) // words, scripts, invented words, cut characters
+    text += " " + lines.substr(lines.find('\n', at) + 1, 40) + "xq" + lines.substr(lines.find('\n', at) + 1, 5);
+  const auto expected = built.encode(text), found = ready.encode(text);
+  CHECK(found.ids == expected.ids);
+  CHECK(found.offsets == expected.offsets);
+  std::vector<std::int32_t> ids;
+  ready.append_ids(text, 0, ids);
+  CHECK(ids == expected.ids);
+  CHECK(ready.decode(ids) == built.decode(ids));
 }

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -103,4 +105,38 @@ TEST_CASE("a builder refuses what is not one to one") {
           std::move(builder).build();
         }).mentions("a token has two ids"));
   CHECK(thrown_by([] { Vocabulary::Builder().add("a", std::size_t{1} << 40); }).code == ErrorCode::invalid_vocabulary);
+}
+
+TEST_CASE("a packed vocabulary is used where it lies") {
+  const std::string lines = support::read_file(support::model_directory() / "vocab.txt");
+  const auto built = Vocabulary::from_lines(lines);
+  const auto bytes = support::placed(built.packed());
+  CHECK(bytes.bytes.size() % 64 == 0);
+  const auto packed = Vocabulary::from_packed(bytes);
+  CHECK(packed.packed() == bytes.bytes);
+  CHECK(packed.text() == lines);
+  CHECK(packed.text().data() > bytes.bytes.data());
+  CHECK(packed.text().data() < bytes.bytes.data() + bytes.bytes.size());
+  CHECK(packed.ascii_pieces("##").bytes().data() == bytes.bytes.data());
+  CHECK(packed.ascii_pieces("#").bytes() == built.ascii_pieces("#").bytes());
+  CHECK(packed.ascii_pieces("#").bytes() != built.ascii_pieces("##").bytes());
+  REQUIRE(packed.size() == built.size());
+  for (std::size_t id = 0; id < packed.size(); ++id)
+    REQUIRE(packed.id(built.token(id)) == static_cast<std::int32_t>(id));
+}
+
+TEST_CASE("a packed vocabulary that is cut short is refused") {
+  const std::string packed = Vocabulary::from_lines("a\nb\n").packed();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{64}, packed.size() / 2, packed.size() - 64}) {
+    const auto thrown = thrown_by([&] { Vocabulary::from_packed(support::placed(packed.substr(0, size))); });
+    CHECK(thrown.code == ErrorCode::invalid_packed_model);
+    CHECK(thrown.mentions("convert the original model again"));
+  }
+}
+
+TEST_CASE("a packed vocabulary cannot name an id that needs more embeddings than it says") {
+  std::string packed = Vocabulary::from_lines("a\nb\n\n\n").packed();
+  const std::uint32_t fourth = 4 << 2 | 1;
+  std::memcpy(packed.data(), &fourth, sizeof fourth);
+  CHECK(thrown_by([&] { Vocabulary::from_packed(support::placed(packed)); }).code == ErrorCode::invalid_packed_model);
 }

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -100,7 +102,8 @@ TEST_CASE("the short way for ASCII words finds the same pieces") {
       lines += (random() % 2 == 0 ? prefix : "") +
                random_text(random() % 8 == 0 ? std::string("ab#\0", 4) : "abp0A", random() % 4 == 0 ? 20 : 3) + "\n";
     const auto vocabulary = Vocabulary::from_lines(lines + "\xC3\xA1\n##" + prefix + "\xC3\xA1\n");
-    const AsciiPieces ascii(vocabulary.table(), prefix);
+    const AsciiPieces built(vocabulary.table(), prefix);
+    const AsciiPieces ascii = AsciiPieces::from_bytes(support::placed(built.bytes()), vocabulary.table().size());
     for (int i = 0; i < 50; ++i) {
       const std::string word = random_text("abp0A", 30);
       std::string scratch;
@@ -122,4 +125,34 @@ TEST_CASE("the short way for ASCII words finds the same pieces") {
     }
   }
   CHECK(spelt > 4000);
+}
+
+TEST_CASE("broken pieces are refused, or spell wrongly, and nothing worse") {
+  const auto vocabulary = Vocabulary::from_lines("[UNK]\na\nb\nab\n##a\n##b\n##ab\nabba\n");
+  const std::size_t size = vocabulary.table().size();
+  const std::string good(AsciiPieces(vocabulary.table(), "##").bytes());
+  const auto code_of = [&](const std::string& bytes) {
+    return support::thrown_by([&] { AsciiPieces::from_bytes(support::placed(bytes), size); }).code;
+  };
+  CHECK_FALSE(code_of(good));
+  CHECK(code_of(good.substr(64)) == distilbert::ErrorCode::invalid_packed_model);
+  for (std::uint32_t entry = 1; entry < 4 * (size + 3); ++entry) { // (number + 1) * 4 + bytes
+    std::string bad;
+    while (bad.size() < good.size() - (1u << 16))
+      bad.append(reinterpret_cast<const char*>(&entry), sizeof entry);
+    bad.append(1u << 16, '\xFF'); // the longest tokens
+    const bool outside = entry / 4 == 0 || entry / 4 > size;
+    REQUIRE(code_of(bad) == (outside ? std::optional(distilbert::ErrorCode::invalid_packed_model) : std::nullopt));
+    if (outside)
+      continue;
+    const AsciiPieces pieces = AsciiPieces::from_bytes(support::placed(bad), size);
+    std::string scratch = "##baab" + std::string(distilbert::detail::word_padding, '\0');
+    std::size_t count = 0;
+    pieces.for_each(vocabulary.table(), "##", scratch.data() + 2, 4, [&](std::int32_t id, std::size_t, std::size_t) {
+      CHECK(id >= 0);
+      CHECK(id < static_cast<std::int32_t>(size));
+      ++count;
+    });
+    CHECK(count <= 4);
+  }
 }

@@ -81,7 +81,7 @@ using Metadata = std::map<std::string, std::string>;
 Metadata metadata_for(Precision precision, bool classifier = true) {
   return {
       {"format", "distilbert.cpp"},
-      {"layout_version", "1"},
+      {"layout_version", "2"},
       {"precision", std::string(precision_name(precision))},
       {"sizes", std::string("vocab_size 53, max_position_embeddings 21, dim 36, hidden_dim 50, n_layers 2, n_heads 3") +
                     (classifier ? ", num_labels 3" : "")}};
@@ -408,7 +408,7 @@ TEST_CASE("metadata that this version cannot read is refused with advice") {
       CHECK_MESSAGE(support::contains(error->what(), "convert the original model again"), error->what());
     return error ? std::optional(error->code()) : std::nullopt;
   };
-  for (const char* layout : {"2", "0", "", "1 ", "01", "one", static_cast<const char*>(nullptr)})
+  for (const char* layout : {"1", "3", "0", "", "1 ", "01", "one", static_cast<const char*>(nullptr)})
     CHECK(code_with("layout_version", layout) == ErrorCode::invalid_packed_model);
   for (const char* precision : {"int4", "", "INT8", static_cast<const char*>(nullptr)})
     CHECK(code_with("precision", precision) == ErrorCode::invalid_packed_model);
@@ -551,6 +551,28 @@ TEST_CASE("tensors that do not fit config.json are refused") {
     spoil(config);
     CHECK(code_of([&] { PackedModel::from_pretrained(model.directory.path(), config); }) == ErrorCode::wrong_shape);
   }
+}
+
+TEST_CASE("the vocabulary is handed on as it lies in the file, and a file without one is as good") {
+  Converted model(odd_shape(), Precision::int8);
+  const Metadata metadata = metadata_for(Precision::int8);
+  CHECK_FALSE(model.load().vocabulary());
+  CHECK_FALSE(model.source.vocabulary());
+  auto tensors = stored_tensors(model.source);
+  tensors.insert(tensors.begin(), {"vocabulary", "U8", {128}, std::string(64, '\1') + std::string(64, '\2')});
+  model.write(tensors, metadata);
+  std::optional<SharedBytes> kept = model.load().vocabulary(); // lives on without the model
+  REQUIRE(kept);
+  CHECK(kept->bytes == tensors[0].bytes);
+  CHECK(is_mapped(kept->bytes.data(), model.path()));
+
+  tensors[0].dtype = "I8";
+  model.write(tensors, metadata);
+  CHECK(code_of([&] { model.load(); }) == ErrorCode::wrong_shape);
+  tensors[0] = {"a", "U8", {32}, std::string(32, '\1')};
+  tensors.insert(tensors.begin() + 1, {"vocabulary", "U8", {32}, std::string(32, '\2')});
+  model.write(tensors, metadata);
+  CHECK(code_of([&] { model.load(); }) == ErrorCode::invalid_packed_model); // not aligned
 }
 
 TEST_CASE("a converted file cut short anywhere is refused") {

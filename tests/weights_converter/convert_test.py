@@ -233,13 +233,13 @@ def test_the_reference_implementation_reads_the_file(model, tmp_path):
     converted(model, tmp_path / "out", "--precision", "int8", "--probe", "w7 w8")
     with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
         metadata = file.metadata()
-        assert len(file.keys()) == 6 + 2 * 8 + 2
+        assert len(file.keys()) == 1 + 6 + 2 * 8 + 2
         assert file.get_tensor("embeddings.word_embeddings.weight").shape == (64, 48)
     assert set(metadata) == {
         "format", "layout_version", "precision", "sizes", "library_version", "source_sha256", "probe"
     }
     assert metadata["format"] == "distilbert.cpp"
-    assert metadata["layout_version"] == "1"
+    assert metadata["layout_version"] == "2"
     assert metadata["precision"] == "int8"
     assert metadata["source_sha256"] == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout
@@ -304,6 +304,31 @@ def test_tokenizer_files_are_copied_as_they_are(model, tmp_path):
     assert set(contents(tmp_path / "out")) == {"config.json", "model.safetensors", *TOKENIZER_FILES}
     for name in TOKENIZER_FILES:
         assert (tmp_path / "out" / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_the_vocabulary_is_carried_if_there_is_a_vocab_txt(model, tmp_path):
+    converted(model, tmp_path / "with")
+    with safe_open(tmp_path / "with" / "model.safetensors", "numpy") as file:
+        assert (model / "vocab.txt").read_bytes() in file.get_tensor("vocabulary").tobytes()
+        tensors = set(file.keys())
+
+    words = (model / "vocab.txt").read_text().splitlines()
+    special = {word: {"id": word, "ids": [words.index(word)], "tokens": [word]} for word in ("[CLS]", "[SEP]")}
+    single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+              {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
+    second = [{"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
+    (model / "tokenizer.json").write_text(json.dumps({
+        "normalizer": {"type": "BertNormalizer"},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing", "single": single, "pair": single + second, "special_tokens": special
+        },
+        "model": {"type": "WordPiece", "vocab": {word: i for i, word in enumerate(words)}},
+    }))
+    (model / "vocab.txt").unlink()
+    converted(model, tmp_path / "without")
+    with safe_open(tmp_path / "without" / "model.safetensors", "numpy") as file:
+        assert set(file.keys()) == tensors - {"vocabulary"}
 
 
 def test_the_same_input_gives_the_same_bytes(model, tmp_path):

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,7 @@ struct Classification {
 struct ModelBytes {
   std::string_view config;           // config.json
   std::string_view tokenizer_config; // tokenizer_config.json; may be empty
-  std::string_view vocabulary;       // vocab.txt
+  std::string_view vocabulary;       // vocab.txt; may be empty if the weights are converted and carry it
   std::string_view weights;          // model.safetensors; of a converted model it must start at a multiple of 64 bytes
 };
 
@@ -47,20 +48,24 @@ public:
   /// Loads a model directory, converted or as Hugging Face writes it. Throws Error with the reason if it is not one.
   static TextClassifier from_pretrained(const std::filesystem::path& directory, const LoadOptions& options = {}) {
     const auto config = DistilBertConfig::from_pretrained(directory);
-    auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options));
     const auto weights = PackedModel::from_pretrained(directory, config, options);
+    const auto vocabulary = named(directory / "model.safetensors", [&] { return vocabulary_of(weights); });
+    auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options), vocabulary);
     return from_parts(config, std::move(tokenizer), weights, options);
   }
 
-  /// Loads a model that lies in memory. Vocabulary and converted weights are used where they lie: they must outlive the
-  /// classifier. options.memory has no meaning here. An error in one part begins with its name as a file.
+  /// Loads a model that lies in memory. Converted weights are used where they lie, and must outlive the classifier; so
+  /// is the vocabulary that they carry, unless files.vocabulary holds another. options.memory has no meaning here. An
+  /// error in one part begins with its name as a file.
   static TextClassifier from_memory(const ModelBytes& files, const LoadOptions& options = {}) {
     const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
-    auto tokenizer = Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options));
     const auto weights = named("model.safetensors", [&] {
       const auto* bytes = reinterpret_cast<const unsigned char*>(files.weights.data());
       return PackedModel::from_safetensors(SafeTensors::parse(bytes, files.weights.size()), config, options);
     });
+    const auto vocabulary = named("model.safetensors", [&] { return vocabulary_of(weights); });
+    auto tokenizer =
+        Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options), vocabulary);
     return from_parts(config, std::move(tokenizer), weights, options);
   }
 
@@ -165,15 +170,20 @@ private:
     TokenizerOptions text_options;
     text_options.encode_special_tokens = options.encode_special_tokens;
     text_options.invalid_utf8 = options.invalid_utf8;
+    text_options.memory = options.memory;
     return text_options;
   }
 
+  static std::optional<Vocabulary> vocabulary_of(const PackedModel& weights) {
+    return weights.vocabulary() ? std::optional(Vocabulary::from_packed(*weights.vocabulary())) : std::nullopt;
+  }
+
   /// load(), the errors of which get the name in front.
-  template <class Load> static auto named(const char* name, const Load& load) -> decltype(load()) {
+  template <class Load> static auto named(const std::filesystem::path& name, const Load& load) -> decltype(load()) {
     try {
       return load();
     } catch (const Error& e) {
-      rethrow_within(name, e);
+      rethrow_within(name.string(), e);
     }
   }
 

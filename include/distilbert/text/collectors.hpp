@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "added_tokens.hpp" // NormalizedText
@@ -121,7 +122,8 @@ private:
 /// What the short way through ASCII looks up instead of asking the Unicode tables and the vocabulary.
 class AsciiTable {
 public:
-  AsciiTable(const NormalizerConfig& config, const WordModel& model);
+  /// `pieces` are those of the model's vocabulary and prefix.
+  AsciiTable(const NormalizerConfig& config, const WordModel& model, AsciiPieces pieces);
 
   const std::array<ByteClass, 256>& classes() const { return classes_; }
   /// The id of a byte that is punctuation.
@@ -219,9 +221,9 @@ private:
   std::vector<std::int32_t>& ids_;
 };
 
-inline AsciiTable::AsciiTable(const NormalizerConfig& config, const WordModel& model)
+inline AsciiTable::AsciiTable(const NormalizerConfig& config, const WordModel& model, AsciiPieces pieces)
     : classes_(byte_classes(config)), lower_case_(config.lowercase ? 0x2020202020202020 : 0),
-      pieces_(model.vocabulary, model.config.word_piece.continuing_subword_prefix) {
+      pieces_(std::move(pieces)) {
   const WordPieceConfig& words = model.config.word_piece;
   longest_word_ =
       words.continuing_subword_prefix.size() > max_prefix ? 0 : std::min(words.max_input_chars_per_word, max_word);

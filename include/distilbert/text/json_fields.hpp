@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <simdjson.h>
@@ -126,14 +127,14 @@ template <class Read> void read_json(const std::filesystem::path& path, std::str
   }
 }
 
+/// Where it cannot be told, too: opening the file will say why.
+inline bool is_present(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown) || unknown;
+}
+
 inline std::optional<MappedFile> open_if_present(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  try {
-    return MappedFile::open(path, Memory::copy, max_bytes);
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::file_not_found)
-      throw;
-    return std::nullopt;
-  }
+  return is_present(path) ? std::optional(MappedFile::open(path, Memory::copy, max_bytes)) : std::nullopt;
 }
 
 /// Reads `path` if there is such a file, and returns whether there is.

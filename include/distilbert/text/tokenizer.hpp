@@ -34,28 +34,29 @@ public:
   /// Even normalised, which makes a text three times as long at most, positions then fit 32 bits.
   static constexpr std::size_t max_text_bytes = std::size_t{1} << 30;
 
-  /// Reads the tokenizer of a model directory, as read_tokenizer_files() documents.
-  static Tokenizer from_pretrained(const std::filesystem::path& directory, const TokenizerOptions& options = {}) {
-    TokenizerFiles files = read_tokenizer_files(directory);
+  /// Reads the tokenizer of a model directory, as read_tokenizer_files() documents. `packed` is the vocabulary that the
+  /// directory's converted model carries, if it does.
+  static Tokenizer from_pretrained(const std::filesystem::path& directory, const TokenizerOptions& options = {},
+                                   const std::optional<Vocabulary>& packed = std::nullopt) {
+    TokenizerFiles files = read_tokenizer_files(directory, options.memory, packed);
     return Tokenizer(std::move(files.vocabulary), std::move(files.config), options);
   }
 
-  /// The same of a vocab.txt and a tokenizer_config.json (empty: none) that lie in memory. The first is not copied: the
-  /// vocabulary must outlive the tokenizer and all copies of it. Errors: as from_pretrained, with the files' bare
-  /// names.
+  /// The same of a vocab.txt and a tokenizer_config.json (empty: none, for either) that lie in memory. Neither is kept.
+  /// Errors: as from_pretrained, with the files' bare names.
   static Tokenizer from_memory(std::string_view vocab_txt, std::string_view tokenizer_config,
-                               const TokenizerOptions& options = {}) {
-    TokenizerFiles files = detail::VocabTxtReader::read(
-        {nullptr, vocab_txt}, tokenizer_config.empty() ? std::nullopt : std::optional(tokenizer_config));
+                               const TokenizerOptions& options = {},
+                               const std::optional<Vocabulary>& packed = std::nullopt) {
+    TokenizerFiles files = detail::VocabTxtReader::read(vocab_txt, tokenizer_config, packed);
     return Tokenizer(std::move(files.vocabulary), std::move(files.config), options);
   }
 
   /// A tokenizer from the bytes of a vocab.txt, for tests.
   /// config.added_tokens get their ids here (the vocabulary's, else the next free ones), and the five special tokens
   /// are put behind them. Errors: ErrorCode::invalid_vocabulary.
-  static Tokenizer from_vocabulary(std::string vocab_txt, TokenizerConfig config = {},
+  static Tokenizer from_vocabulary(std::string_view vocab_txt, TokenizerConfig config = {},
                                    const TokenizerOptions& options = {}) {
-    Vocabulary vocabulary = Vocabulary::from_lines(std::move(vocab_txt));
+    Vocabulary vocabulary = Vocabulary::from_lines(vocab_txt);
     detail::AddedTokenIds ids(vocabulary);
     std::vector<AddedToken> added_tokens;
     for (AddedToken& token : config.added_tokens)
@@ -72,7 +73,8 @@ public:
         added_tokens_(config_.added_tokens, config_.normalizer, options.encode_special_tokens),
         unk_id_(vocabulary_.require(config_.word_piece.unk_token)), cls_id_(require(config_.cls_token)),
         sep_id_(require(config_.sep_token)), pad_id_(require(config_.pad_token)), mask_id_(id(config_.mask_token)),
-        ascii_(config_.normalizer, word_model()) {}
+        ascii_(config_.normalizer, word_model(),
+               vocabulary_.ascii_pieces(config_.word_piece.continuing_subword_prefix)) {}
 
   /// Encodes one text. Errors also: ErrorCode::invalid_truncation if max_length is too small for the special tokens.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../load_options.hpp" // InvalidUtf8
+#include "../load_options.hpp" // InvalidUtf8, Memory
 #include "added_tokens.hpp"
 #include "normalizer.hpp"
 #include "vocabulary.hpp"
@@ -38,6 +38,8 @@ struct TokenizerOptions {
   /// can smuggle in a special token.
   bool encode_special_tokens = false;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;
+  /// How from_pretrained() reads vocab.txt, which it does not keep. Mapped is faster; see MappedFile for its dangers.
+  Memory memory = Memory::copy;
 };
 
 /// What the files of a tokenizer say.

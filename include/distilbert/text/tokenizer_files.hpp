@@ -23,7 +23,8 @@ namespace distilbert {
 namespace detail {
 
 /// tokenizer.json counts; what the files beside it say must not contradict it.
-inline void check_against(const std::filesystem::path& directory, TokenizerFiles& files) {
+inline void check_against(const std::filesystem::path& directory, const std::optional<Vocabulary>& packed,
+                          TokenizerFiles& files) {
   const auto agree = [](const JsonFields& json, const char* key, bool found) {
     const std::optional<bool> expected = json.boolean(key);
     if (expected && *expected != found)
@@ -45,7 +46,7 @@ inline void check_against(const std::filesystem::path& directory, TokenizerFiles
   const std::optional<MappedFile> file = open_if_present(vocab_txt, max_vocabulary_bytes);
   if (!file)
     return;
-  const Vocabulary lines = read_vocab_txt(vocab_txt, shared_text(*file));
+  const Vocabulary lines = read_vocab_txt(vocab_txt, file->text(), packed);
   const std::size_t size = std::max(lines.size(), files.vocabulary.size());
   for (std::size_t id = 0; id < size; ++id) {
     const std::string_view here = id < lines.size() ? lines.token(id) : std::string_view();
@@ -63,10 +64,15 @@ inline void check_against(const std::filesystem::path& directory, TokenizerFiles
 /// Reads the tokenizer of a model directory. tokenizer.json counts if there is one, as with Hugging Face transformers;
 /// vocab.txt and tokenizer_config.json beside it are only checked not to contradict it. Otherwise vocab.txt and, if
 /// they are there, tokenizer_config.json, special_tokens_map.json and added_tokens.json are read. Truncation and
-/// padding stored in tokenizer.json are ignored: they are the caller's choice, call by call. Errors:
-/// ErrorCode::file_not_found if there is neither; ErrorCode::invalid_vocabulary; ErrorCode::invalid_tokenizer_file for
-/// a broken file and for another kind of tokenizer than BERT's.
-inline TokenizerFiles read_tokenizer_files(const std::filesystem::path& directory) {
+/// padding stored in tokenizer.json are ignored: they are the caller's choice, call by call.
+///
+/// `packed`, the vocabulary that the directory's converted model carries, stands for a vocab.txt that is not there, and
+/// spares building one that holds the very bytes that it was made from. It is never believed against a file: a
+/// vocab.txt that differs in one byte counts alone, and so does a tokenizer.json. `memory`: how vocab.txt is read; it
+/// is not kept. Errors: ErrorCode::file_not_found if there is neither; ErrorCode::invalid_vocabulary;
+/// ErrorCode::invalid_tokenizer_file for a broken file and for another kind of tokenizer than BERT's.
+inline TokenizerFiles read_tokenizer_files(const std::filesystem::path& directory, Memory memory = Memory::copy,
+                                           const std::optional<Vocabulary>& packed = std::nullopt) {
   const std::filesystem::path tokenizer_json = directory / "tokenizer.json";
   TokenizerFiles files;
   const bool found =
@@ -74,8 +80,8 @@ inline TokenizerFiles read_tokenizer_files(const std::filesystem::path& director
         files = detail::TokenizerJsonReader(json).read();
       });
   if (!found)
-    return detail::VocabTxtReader(directory).read();
-  detail::check_against(directory, files);
+    return detail::VocabTxtReader(directory).read(memory, packed);
+  detail::check_against(directory, packed, files);
   return files;
 }
 

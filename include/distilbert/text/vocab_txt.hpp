@@ -27,39 +27,51 @@ namespace distilbert::detail {
 inline constexpr std::uint64_t max_vocabulary_bytes = std::uint64_t{1} << 28;
 inline constexpr std::uint64_t max_tokenizer_config_bytes = std::uint64_t{1} << 24;
 
-inline Vocabulary read_vocab_txt(const std::filesystem::path& path, SharedText lines) {
+/// `packed` itself if these are the bytes that it was built from.
+inline Vocabulary read_vocab_txt(const std::filesystem::path& path, std::string_view lines,
+                                 const std::optional<Vocabulary>& packed) {
+  if (packed && packed->text() == lines)
+    return *packed;
   try {
-    return Vocabulary::from_lines(std::move(lines));
+    return Vocabulary::from_lines(lines);
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }
 }
-
-inline SharedText shared_text(const MappedFile& file) { return {file.owner(), file.text()}; }
 
 /// vocab.txt and tokenizer_config.json, or the older special_tokens_map.json and added_tokens.json.
 class VocabTxtReader {
 public:
   explicit VocabTxtReader(const std::filesystem::path& directory) : directory_(directory) {}
 
-  TokenizerFiles read() const {
-    const MappedFile vocabulary = MappedFile::open(directory_ / "vocab.txt", Memory::copy, max_vocabulary_bytes);
+  /// See read_tokenizer_files().
+  TokenizerFiles read(Memory memory, const std::optional<Vocabulary>& packed) const {
     const auto config = open_if_present(directory_ / "tokenizer_config.json", max_tokenizer_config_bytes);
     const auto older_files = [&](auto&... parts) { read_older_files(parts...); };
-    return read(shared_text(vocabulary), config ? std::optional(config->text()) : std::nullopt, older_files);
+    return read(read_vocabulary(memory, packed), config ? std::optional(config->text()) : std::nullopt, older_files);
   }
 
-  /// The same of two files that lie in memory.
-  static TokenizerFiles read(SharedText vocab_txt, std::optional<std::string_view> tokenizer_config) {
-    return VocabTxtReader("").read(std::move(vocab_txt), tokenizer_config, [](auto&...) {});
+  /// The same of two files that lie in memory; empty: there is none.
+  static TokenizerFiles read(std::string_view vocab_txt, std::string_view tokenizer_config,
+                             const std::optional<Vocabulary>& packed) {
+    return VocabTxtReader("").read(
+        packed && vocab_txt.empty() ? *packed : read_vocab_txt("vocab.txt", vocab_txt, packed),
+        tokenizer_config.empty() ? std::nullopt : std::optional(tokenizer_config), [](auto&...) {});
   }
 
 private:
+  Vocabulary read_vocabulary(Memory memory, const std::optional<Vocabulary>& packed) const {
+    const std::filesystem::path path = directory_ / "vocab.txt";
+    if (packed && !is_present(path))
+      return *packed;
+    return read_vocab_txt(path, MappedFile::open(path, memory, max_vocabulary_bytes).text(), packed);
+  }
+
   template <class OlderFiles>
-  TokenizerFiles read(SharedText vocab_txt, std::optional<std::string_view> tokenizer_config,
+  TokenizerFiles read(Vocabulary vocabulary, std::optional<std::string_view> tokenizer_config,
                       const OlderFiles& older_files) const {
     TokenizerFiles files;
-    files.vocabulary = read_vocab_txt(directory_ / "vocab.txt", std::move(vocab_txt));
+    files.vocabulary = std::move(vocabulary);
     SpecialTokens special(files.config);
     AddedTokenIds ids(files.vocabulary);
     bool has_added_tokens = false;

@@ -21,6 +21,8 @@
 // Embedding table: rows of padded(dim) elements (f32, bf16 or s8), end to end; for int8 one f32 scale for each row.
 // LayerNorm weight and bias: f32[padded(dim)].
 //
+// The vocabulary's table (text/token_table.hpp) is one more tensor, which no kernel sees.
+//
 // Attention heads are padded one by one: q_lin, k_lin and v_lin are one matrix "qkv_lin" with 3 * n_heads blocks of
 // head_dim rows, each padded to 16; out_lin's columns are padded alike. 1/sqrt(head_dim) is folded into q_lin.
 
@@ -36,7 +38,7 @@ inline constexpr std::size_t lanes = 16;
 /// Every packed tensor starts at, and has the size of, a multiple of this many bytes.
 inline constexpr std::size_t packed_alignment = 64;
 /// Written into converted files; a reader refuses any other number.
-inline constexpr int packed_layout_version = 1;
+inline constexpr int packed_layout_version = 2;
 
 /// n rounded up to whole lanes. n must be at most SIZE_MAX - 15.
 constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * lanes; }

@@ -20,6 +20,7 @@
 #include "../error.hpp"
 #include "../load_options.hpp"
 #include "../quote.hpp"
+#include "../shared_bytes.hpp"
 #include "checkpoint.hpp"
 #include "pack.hpp"
 #include "packed_layers.hpp"
@@ -41,6 +42,10 @@ inline constexpr const char* probe = "probe";                     // {"ids": [..
 inline constexpr const char* library_version = "library_version"; // version() of the converter; for information
 inline constexpr const char* source_sha256 = "source_sha256";     // of the original model.safetensors; for information
 } // namespace packed_metadata
+
+/// The tensor of a converted file, U8 [bytes], that holds the vocabulary in a form which needs no building
+/// (Vocabulary::packed()). A file without one is as good.
+inline constexpr const char* packed_vocabulary = "vocabulary";
 
 /// The packed weights of a model. Immutable, safe from many threads at once; copies share the memory, and views taken
 /// from it are good for as long as one copy lives.
@@ -97,6 +102,9 @@ public:
   /// The probe of a converted file, if it carries one.
   const std::optional<Probe>& probe() const { return state_->probe; }
 
+  /// The vocabulary of a converted file, if it carries one: for Vocabulary::from_packed(), which checks it.
+  const std::optional<SharedBytes>& vocabulary() const { return state_->vocabulary; }
+
   /// All layers with their tensors, in the order in which a forward pass uses them.
   const std::vector<PackedLayer>& layers() const { return state_->layers; }
 
@@ -111,6 +119,7 @@ private:
     int sum_bits;
     std::vector<PackedLayer> layers;
     std::optional<Probe> probe;
+    std::optional<SharedBytes> vocabulary;
     std::shared_ptr<const void> memory;
   };
 
@@ -132,6 +141,12 @@ inline std::string_view metadata_value(const SafeTensors& file, const char* key)
 /// "F32 [2, 3]"
 inline std::string type_and_shape(const TensorView& tensor) {
   return std::string(info(tensor.dtype).name) + ' ' + shape_text(tensor.shape);
+}
+
+inline void check_aligned(const TensorView& tensor) {
+  if (reinterpret_cast<std::uintptr_t>(tensor.data) % packed_alignment != 0)
+    throw_invalid_packed_model(quote(tensor.name) + " does not start at a multiple of " +
+                               std::to_string(packed_alignment) + " bytes");
 }
 
 /// Whether no float (a bfloat16 counts as the upper half of one) among `count` is NaN or infinite.
@@ -252,7 +267,8 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   if (const std::string_view found = detail::metadata_value(file, packed_metadata::sizes); found != sizes)
     throw Error(ErrorCode::wrong_shape,
                 "config.json says " + sizes + "; the model was converted with " + detail::quote(found, 200));
-  State state{*precision, sum_bits, detail::packed_layers(config, *precision, has_head), std::nullopt, file.owner()};
+  State state{*precision,   sum_bits,     detail::packed_layers(config, *precision, has_head),
+              std::nullopt, std::nullopt, file.owner()};
   for (PackedLayer& layer : state.layers) {
     for (TensorView& tensor : layer.tensors) {
       const TensorView* found = file.find(tensor.name);
@@ -262,11 +278,16 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
       if (found->dtype != tensor.dtype || found->shape != tensor.shape)
         throw Error(ErrorCode::wrong_shape,
                     detail::quote(tensor.name) + ": " + expected + ", " + detail::type_and_shape(*found) + " found");
-      if (reinterpret_cast<std::uintptr_t>(found->data) % packed_alignment != 0)
-        detail::throw_invalid_packed_model(detail::quote(tensor.name) + " does not start at a multiple of " +
-                                           std::to_string(packed_alignment) + " bytes");
+      detail::check_aligned(*found);
       tensor = *found;
     }
+  }
+  if (const TensorView* found = file.find(packed_vocabulary)) {
+    if (found->dtype != Dtype::u8)
+      throw Error(ErrorCode::wrong_shape,
+                  detail::quote(found->name) + ": U8 expected, " + detail::type_and_shape(*found) + " found");
+    detail::check_aligned(*found);
+    state.vocabulary = {file.owner(), {reinterpret_cast<const char*>(found->data), found->bytes}};
   }
   const std::string_view probe = detail::metadata_value(file, packed_metadata::probe);
   if (!probe.empty())
@@ -282,7 +303,8 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
                                                  std::string(precision_name(precision)) +
                                                  "; 32 expected, or 16 in int8");
   const auto has_head = [&](const char* head) { return checkpoint.has(std::string(head) + ".weight"); };
-  State state{precision, sum_bits, detail::packed_layers(config, precision, has_head), std::nullopt, nullptr};
+  State state{precision,    sum_bits,     detail::packed_layers(config, precision, has_head),
+              std::nullopt, std::nullopt, nullptr};
   std::size_t total = 0;
   for (const PackedLayer& layer : state.layers)
     for (const TensorView& tensor : layer.tensors)

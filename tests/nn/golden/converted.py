@@ -42,7 +42,7 @@ def state_dict(directory):
     config = json.loads((directory / "config.json").read_text())
     with safe_open(directory / "model.safetensors", "np") as file:
         metadata = file.metadata()
-        assert metadata["format"] == "distilbert.cpp" and metadata["layout_version"] == "1", metadata
+        assert metadata["format"] == "distilbert.cpp" and metadata["layout_version"] == "2", metadata
         precision = metadata["precision"]
         assert precision != "bf16", "numpy reads no BF16 tensors"
         stored = {name: file.get_tensor(name) for name in file.keys()}
