@@ -320,6 +320,12 @@ def steps(name, model, converter, sentences):
         yield f"ctranslate2-{kind}", lambda to, k=kind: write_ctranslate2(model, to, k)
 
 
+def is_made(path, converter):
+    """Our own models are made again after the converter."""
+    ours = path.name.startswith("distilbert-")
+    return path.exists() and not (ours and path.stat().st_mtime < converter.stat().st_mtime)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=("base", "sst2"), default=["base", "sst2"], metavar="NAME")
@@ -339,10 +345,12 @@ def main():
         if name == "sst2" and not is_shipped(model / "distilbert-int8"):
             shutil.rmtree(model, ignore_errors=True)  # of an older models/sst2
         model.mkdir(parents=True, exist_ok=True)
-        progress = tqdm.tqdm(list(steps(name, model, args.bin / "distilbert-convert", sentences)), desc=name)
+        converter = args.bin / "distilbert-convert"
+        progress = tqdm.tqdm(list(steps(name, model, converter, sentences)), desc=name)
         for file, write in progress:
             progress.set_postfix_str(file)
-            if not (model / file).exists():
+            if not is_made(model / file, converter):
+                shutil.rmtree(model / file, ignore_errors=True)
                 unfinished = model / "unfinished"  # renamed when whole; an engine may write a second file beside it
                 shutil.rmtree(unfinished, ignore_errors=True)
                 unfinished.mkdir()
