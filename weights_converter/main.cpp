@@ -74,7 +74,10 @@ Checkpoint read_checkpoint(const fs::path& directory, const DistilBertConfig& co
 /// The vocabulary in the form that needs no building; empty if there is no vocab.txt.
 std::string packed_vocabulary_of(const fs::path& directory) {
   const fs::path path = directory / "vocab.txt";
-  return fs::exists(path) ? Vocabulary::from_lines(MappedFile::open(path, Memory::copy).text()).packed() : "";
+  if (!fs::exists(path))
+    return "";
+  const MappedFile file = MappedFile::open(path, Memory::copy, detail::max_vocabulary_bytes);
+  return detail::read_vocab_txt(path, file.text(), std::nullopt).packed();
 }
 
 std::vector<std::int32_t> tokenize(const std::string& text, const fs::path& directory, const DistilBertConfig& config) {

@@ -31,10 +31,10 @@ std::vector<float> normal(std::size_t count, float deviation) {
 
 /// A linear layer with random weights, and rows for it in fp32.
 struct Layer {
-  Layer(Precision precision, std::size_t in, std::size_t out)
+  Layer(Precision precision, std::size_t in, std::size_t out, int sum_bits)
       : panels(packed_linear_bytes(precision, {1, out}, {1, in})), view{precision, out, in, panels.data()} {
     const std::vector<float> weight = normal(out * in, 0.05f), bias = normal(out, 1.0f);
-    pack_linear(weight.data(), bias.data(), {1, out}, {1, in}, precision, panels.data());
+    pack_linear(weight.data(), bias.data(), {1, out}, {1, in}, precision, panels.data(), sum_bits);
   }
 
   AlignedBuffer panels;
@@ -103,22 +103,22 @@ void linear(benchmark::State& state, const Kernels& kernels, const Layer& layer,
   count_operations(state, 2.0 * double(rows * in * out), of_precision(level_peaks(kernels.isa), layer.view.precision));
 }
 
-void register_linear(const Kernels& kernels) {
+void register_linear(const Kernels& kernels, Precision precision, int sum_bits = 32) {
   struct Shape {
     std::size_t in, out;
   };
-  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8})
-    for (const auto& [in, out] : {Shape{768, 768}, {768, 3072}, {3072, 768}, {384, 1536}}) {
-      const auto layer = std::make_shared<std::unique_ptr<Layer>>(); // made when the first of its benchmarks runs
-      for (const std::size_t rows : {1u, 6u, 12u, 16u, 24u, 48u, 96u, 128u})
-        add("linear/" + std::string(kernels.isa) + "/" + std::string(precision_name(precision)) + "/" +
-                std::to_string(in) + "x" + std::to_string(out) + "/rows:" + std::to_string(rows),
-            [&kernels, layer, precision, shape_in = in, shape_out = out, rows](benchmark::State& state) {
-              if (!*layer)
-                *layer = std::make_unique<Layer>(precision, shape_in, shape_out);
-              linear(state, kernels, **layer, rows);
-            });
-    }
+  const std::string name = std::string(precision_name(precision)) + (sum_bits == 16 ? "-sums-of-16-bits" : "");
+  for (const auto& [in, out] : {Shape{768, 768}, {768, 3072}, {3072, 768}, {384, 1536}}) {
+    const auto layer = std::make_shared<std::unique_ptr<Layer>>(); // made when the first of its benchmarks runs
+    for (const std::size_t rows : {1u, 6u, 12u, 16u, 24u, 48u, 96u, 128u})
+      add("linear/" + std::string(kernels.isa) + "/" + name + "/" + std::to_string(in) + "x" + std::to_string(out) +
+              "/rows:" + std::to_string(rows),
+          [&kernels, layer, precision, sum_bits, shape_in = in, shape_out = out, rows](benchmark::State& state) {
+            if (!*layer)
+              *layer = std::make_unique<Layer>(precision, shape_in, shape_out, sum_bits);
+            linear(state, kernels, **layer, rows);
+          });
+  }
 }
 
 void (*attention_of(const Kernels& kernels, Precision precision))(const AttentionCall&) {
@@ -206,11 +206,14 @@ void rowwise(const Kernels& kernels) {
 
 void register_kernels() {
   for (const std::string_view isa : available_isas()) {
-    const Kernels& kernels = *distilbert::detail::find_level(isa).kernels;
+    const distilbert::detail::Level& level = distilbert::detail::find_level(isa);
+    const Kernels& kernels = *level.kernels;
     if (kernels.isa == kernels::portable.isa)
       continue; // it is what the others are checked against; its speed matters to no one who has another
-    register_linear(kernels);
-    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8})
+    if (&level.for_sums(16) != &kernels)
+      register_linear(level.for_sums(16), Precision::int8, 16);
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+      register_linear(kernels, precision);
       for (const std::size_t head_dim : {64u, 32u})
         for (const std::size_t length : {16u, 64u, 128u, 512u})
           add("attention/" + std::string(isa) + "/" + std::string(precision_name(precision)) + "/" +
@@ -218,6 +221,7 @@ void register_kernels() {
               [&kernels, precision, length, head_dim](benchmark::State& state) {
                 attention(state, kernels, precision, length, head_dim);
               });
+    }
     rowwise(kernels);
   }
 }

@@ -74,12 +74,13 @@
 #include "tasks/text_classifier.hpp"         // TextClassifier: the whole path
 
 // 5. the arithmetic
-#include "kernels/contract.hpp"    // Kernels: what each operation computes
-#include "kernels/polynomials.hpp" // the coefficients of exp and erf
-#include "kernels/lane_math.hpp"   // exp, erf and the like on sixteen lanes
-#include "kernels/portable.hpp"    // every kernel in plain Eigen
-#include "kernels/tiling.hpp"      // how a product is cut into register tiles
-#include "kernels/avx2.hpp"        // the levels: what differs between them here, what they share in kernels/lanes/
+#include "kernels/contract.hpp"         // Kernels: what each operation computes
+#include "kernels/polynomials.hpp"      // the coefficients of exp, erf and the like
+#include "kernels/lane_math.hpp"        // exp, erf and the like on sixteen lanes
+#include "kernels/portable.hpp"         // every kernel in plain Eigen
+#include "kernels/packed_attention.hpp" // attention whose products are those of linear layers
+#include "kernels/tiling.hpp"           // how a product is cut into register tiles
+#include "kernels/avx2.hpp"             // the levels: what differs between them here, what they share in kernels/lanes/
 #include "kernels/avx512.hpp"
 #include "kernels/avx512_vnni.hpp"
 #include "kernels/neon.hpp"

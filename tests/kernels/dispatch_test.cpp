@@ -58,7 +58,8 @@ TEST_CASE("all operations of a level are there") {
     for (const int sum_bits : {32, 16}) {
       const Kernels& k = detail::find_level(name).for_sums(sum_bits);
       CHECK(k.isa == name);
-      CHECK((k.linear_fp32 && k.linear_bf16 && k.linear_int8 && k.round_to_bf16 && k.quantize && k.attention &&
-             k.layer_norm && k.embed && k.softmax && k.sigmoid));
+      CHECK((k.linear_fp32 && k.linear_bf16 && k.linear_int8 && k.linear_transposed && k.round_to_bf16 && k.quantize &&
+             k.quantized_bytes && k.attention && k.attention_bf16 && k.attention_int8 && k.layer_norm && k.embed &&
+             k.softmax && k.sigmoid));
     }
 }

@@ -36,7 +36,7 @@ struct Packed {
   std::vector<double> bias;   // [out]
 };
 
-/// int8 weights that need sums of so many bits: any, or such that four of them never reach 128.
+/// int8 weights that need sums of so many bits: any, or such that four of them never exceed 128.
 Packed random_matrix(Precision precision, std::size_t out, std::size_t in, int sum_bits = 32) {
   Packed m{AlignedBuffer(out / lanes * panel_bytes(precision, in)), {precision, out, in, nullptr}, {}, {}};
   m.view.panels = m.bytes.data();

@@ -53,6 +53,16 @@ TEST_CASE("heads of any size agree with the oracle, text by text") {
     }
 }
 
+TEST_CASE("long texts attend in the model's precision, as far as sums of int8 fit") {
+  for (const Precision precision : all_precisions) {
+    CHECK(attention_precision(precision, 1) == Precision::fp32);
+    CHECK(attention_precision(precision, 47) == Precision::fp32);
+    CHECK(attention_precision(precision, 48) == precision);
+    CHECK(attention_precision(precision, 65536) == precision);
+    CHECK(attention_precision(precision, 65537) == Precision::fp32);
+  }
+}
+
 TEST_CASE("a text attends to itself alone") {
   for (const Precision precision : all_precisions) {
     LayerSetup setup({.dim = 40, .n_heads = 5}, precision);

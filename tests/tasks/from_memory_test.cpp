@@ -53,12 +53,24 @@ TEST_CASE("the vocabulary that the weights carry is enough, and another one besi
   const Sst2 model;
   ModelBytes bytes = model.bytes();
   const auto text = "caf\xC3\xA9, unaffable";
+  const std::string same_tokens = std::string(bytes.vocabulary) + "\n"; // in other bytes: the table is built
+  bytes.vocabulary = same_tokens;
   const auto expected = TextClassifier::from_memory(bytes).logits({text});
   bytes.vocabulary = "";
   CHECK(TextClassifier::from_memory(bytes).logits({text}) == expected);
   const std::string other = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfilm\n";
   bytes.vocabulary = other;
   CHECK(TextClassifier::from_memory(bytes).tokenizer().vocabulary_size() == 6);
+}
+
+TEST_CASE("the shipped model carries the very vocabulary that is built today") {
+  const Sst2 model;
+  const auto file = SafeTensors::parse(model.weights.data(), model.weights.size());
+  const TensorView* packed = file.find(packed_vocabulary);
+  REQUIRE(packed);
+  const std::string_view bytes(reinterpret_cast<const char*>(packed->data), packed->bytes);
+  CHECK_MESSAGE(Vocabulary::from_lines(model.vocabulary.text()).packed() == bytes,
+                "raise packed_layout_version, and convert the models again");
 }
 
 TEST_CASE("vocabulary and weights are used where they lie") {

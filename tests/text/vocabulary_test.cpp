@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <distilbert/text/vocabulary.hpp>
+#include <distilbert/weights/packed_layout.hpp>
 
 #include "support.hpp"
 
@@ -123,6 +124,14 @@ TEST_CASE("a packed vocabulary is used where it lies") {
   REQUIRE(packed.size() == built.size());
   for (std::size_t id = 0; id < packed.size(); ++id)
     REQUIRE(packed.id(built.token(id)) == static_cast<std::int32_t>(id));
+}
+
+TEST_CASE("packed bytes change with packed_layout_version only: files out there hold them") {
+  std::uint64_t hash = 14695981039346656037u; // FNV-1a
+  for (const char byte : Vocabulary::from_lines("[UNK]\na\n##b\ncaf\xC3\xA9\n\nunaffable\n##ing\n").packed())
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  REQUIRE(distilbert::packed_layout_version == 2);
+  CHECK(hash == 10928196467252581017u);
 }
 
 TEST_CASE("a packed vocabulary that is cut short is refused") {

@@ -459,6 +459,15 @@ TEST_CASE("int8 weights for sums of 16 bits: what the file says, what is asked f
   metadata["sum_bits"] = "16";
   model.write(stored_tensors(small), metadata);
   CHECK_NOTHROW(model.load(options));
+  const auto write_with_sum = [&](auto& tensors, std::string& panels) { // of channel 0, whose weights were changed
+    const std::size_t panel = panels.size() / (padded(model.config.dim) / lanes);
+    std::int32_t sum = 0;
+    for (std::size_t group = 192; group < panel; group += 64)
+      for (std::size_t i = group; i < group + 4; ++i)
+        sum += static_cast<std::int8_t>(panels[i]);
+    std::memcpy(panels.data() + 128, &sum, sizeof sum);
+    model.write(tensors, metadata);
+  };
   for (const std::size_t offset : {0u, 1u, 64u, 65u}) { // the four weights of channel 0 that meet first
     auto tensors = stored_tensors(small);
     auto& packed =
@@ -468,15 +477,15 @@ TEST_CASE("int8 weights for sums of 16 bits: what the file says, what is asked f
     packed.bytes[192 + 2] = 127; // another four
     for (const std::size_t i : {3u, 66u, 67u})
       packed.bytes[192 + i] = 0;
-    model.write(tensors, metadata);
+    write_with_sum(tensors, packed.bytes);
     CHECK_NOTHROW(model.load(options));
     for (const std::size_t i : {0u, 1u, 64u, 65u})
       packed.bytes[192 + i] = i == offset ? 33 : 32;
-    model.write(tensors, metadata);
+    write_with_sum(tensors, packed.bytes);
     CHECK(code_of([&] { model.load(options); }) == ErrorCode::invalid_packed_model);
     for (const std::size_t i : {0u, 1u, 64u, 65u})
       packed.bytes[192 + i] = i == offset ? -33 : -32;
-    model.write(tensors, metadata);
+    write_with_sum(tensors, packed.bytes);
     CHECK(code_of([&] { model.load(options); }) == ErrorCode::invalid_packed_model);
     CHECK_NOTHROW(model.load());
   }
@@ -683,4 +692,30 @@ TEST_CASE("check_finite finds a NaN or an infinity in every kind of tensor") {
       }
     }
   }
+}
+
+TEST_CASE("check_finite finds int8 weights that their sums do not belong to, and -128") {
+  LoadOptions options;
+  options.check_finite = true;
+  Converted model(odd_shape(), Precision::int8);
+  const auto with = [&](const auto& change) {
+    auto tensors = stored_tensors(model.source);
+    for (auto& tensor : tensors)
+      if (tensor.name == "pre_classifier.packed")
+        change(tensor.bytes.data());
+    model.write(tensors, metadata_for(Precision::int8));
+    return code_of([&] { model.load(options); });
+  };
+  const auto change_sum = [](auto* panel, int by) {
+    std::int32_t sum;
+    std::memcpy(&sum, panel + 128 + 4 * 3, sizeof sum); // of the fourth channel
+    sum += by;
+    std::memcpy(panel + 128 + 4 * 3, &sum, sizeof sum);
+  };
+  CHECK(with([&](auto* panel) { change_sum(panel, 1); }) == ErrorCode::invalid_packed_model);
+  CHECK(with([&](auto* panel) { ++panel[192 + 4 * 3]; }) == ErrorCode::invalid_packed_model);
+  CHECK(with([&](auto* panel) { // a sum that is right
+          change_sum(panel, -128 - static_cast<std::int8_t>(panel[192 + 4 * 3 + 1]));
+          std::memset(panel + 192 + 4 * 3 + 1, 0x80, 1);
+        }) == ErrorCode::invalid_packed_model);
 }

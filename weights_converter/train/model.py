@@ -1,7 +1,7 @@
 """DistilBERT for sequence classification in plain PyTorch, with int8 inference simulated on request.
 
 Parameter names are Hugging Face's, so `state_dict()` is a checkpoint of DistilBertForSequenceClassification.
-With `Linear.simulate_int8` on, every product sees what the library's int8 arithmetic sees: weights rounded
+With `Linear.simulate_int8` on, every product of a linear layer sees what the library's int8 arithmetic sees: weights rounded
 per output channel and embeddings per row (127 steps to either side), activations per token (254 steps from
 the least to the largest); gradients pass straight through the rounding (Bengio et al. 2013).
 """

@@ -9,7 +9,8 @@
 //  - Order: an output element of a product is summed over k in rising order, one accumulator, fused multiply-add where
 //    the level has it; sums and maxima along a row run in 16 lanes (lane i takes columns i, i + 16, ...), which fold as
 //    lane i += lane i + 8, then + 4, + 2, + 1. Neither tile, batch nor thread changes a bit of a result.
-//    One level is apart: avx512_bf16 adds the two products of a pair of bf16 with roundings of its own.
+//    One level is apart: avx512_bf16 adds the two products of a pair of bf16 with roundings of its own,
+//    and attends in bf16 (attention_bf16) where the others attend in fp32.
 //  - NaN and infinity in an input row reach the output row; they are never turned into plausible numbers.
 
 #include <cstddef>

@@ -208,7 +208,7 @@ DISTILBERT_INLINE I start(I sums, std::int32_t zero_point) {
           vmulq_n_s32(sums.v[3], -zero_point)};
 }
 
-namespace in_16_bits {
+namespace widened {
 
 /// sum[c] += sum over four k of x[k] * w[c][k]. Two products fit 16 bits (2 * 127 * 128 < 2^15), four need not.
 DISTILBERT_INLINE int32x4_t add_products(int32x4_t sum, int32x4_t x, int32x4_t w) {
@@ -224,30 +224,25 @@ struct Bytes : PackedGroups {
   }
 };
 
-template <std::size_t R, std::size_t P>
-DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
-                                     std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
-                                     std::size_t ahead_step, I (&sum)[R][P]) {
-  Product<Bytes>::add(x, x_stride, w, panel_stride, 64, depth / 4, ahead, ahead_step, sum);
-}
+#include "lanes/multiply_bytes.inc"
 
 #include "lanes/linear_int8.inc"
 
 #include "lanes/attention_int8.inc"
 
-} // namespace in_16_bits
+} // namespace widened
 
 inline constexpr Kernels table{"neon",
                                linear_fp32,
                                linear_bf16,
-                               in_16_bits::linear_int8,
+                               widened::linear_int8,
                                linear_transposed,
                                round_to_bf16,
-                               in_16_bits::quantize,
+                               widened::quantize,
                                quantized_bytes,
                                attention,
                                attention,
-                               packed_attention<in_16_bits::Int8Attention>,
+                               packed_attention<widened::Int8Attention>,
                                layer_norm,
                                embed,
                                softmax,

@@ -57,7 +57,7 @@ template <Precision precision> F apply(Epilogue epilogue, const F& x) {
 }
 
 /// A panel's weights are widened in blocks of this many k; the sum of that many int8 products is exact in fp32
-/// (512 * 255 * 127 < 2^24), which is how this level gets exact integer sums out of a float product.
+/// (512 * 254 * 127 < 2^24), which is how this level gets exact integer sums out of a float product.
 inline constexpr std::size_t block_depth = 512;
 inline constexpr std::size_t block_rows = 64;
 
@@ -242,7 +242,8 @@ inline void attention(const AttentionCall& call) {
 }
 
 /// Quantises x[0], x[stride], ... x[(count - 1) * stride] as channel c of a panel, which is zero so far.
-inline void pack_channel(const float* x, std::size_t stride, std::size_t count, unsigned char* panel, std::size_t c) {
+inline void quantize_channel(const float* x, std::size_t stride, std::size_t count, unsigned char* panel,
+                             std::size_t c) {
   float largest = 0, not_finite = 0;
   for (std::size_t k = 0; k < count; ++k) {
     largest = std::max(largest, std::fabs(x[k * stride]));
@@ -270,13 +271,13 @@ struct Int8Attention {
   static void pack_keys(const AttentionCall& call, std::size_t p, float*, unsigned char* panel) {
     std::memset(panel, 0, panel_bytes(precision, call.head_dim));
     for (std::size_t j = p * lanes; j < std::min((p + 1) * lanes, call.length); ++j)
-      pack_channel(call.k + j * call.stride, 1, call.head_dim, panel, j % lanes);
+      quantize_channel(call.k + j * call.stride, 1, call.head_dim, panel, j % lanes);
   }
 
   static void pack_values(const AttentionCall& call, std::size_t p, unsigned char* panel) {
     std::memset(panel, 0, panel_bytes(precision, padded(call.length)));
     for (std::size_t d = 0; d < lanes; ++d)
-      pack_channel(call.v + p * lanes + d, call.stride, call.length, panel, d);
+      quantize_channel(call.v + p * lanes + d, call.stride, call.length, panel, d);
   }
 
   static Quantization encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
@@ -286,7 +287,7 @@ struct Int8Attention {
     F sum = F::Zero(), not_finite = F::Zero();
     for (std::size_t i = 0; i < count; i += lanes) {
       const F score = lanes_at(scores + i);
-      F e = lane_rough_exp(score - bound);
+      F e = lane_rough_exp((score - bound).min(0.0f)); // above 0 only beside a NaN
       if (i + lanes >= count)
         e *= lanes_at(first_lanes + padded(count) - count);
       lanes_at(reinterpret_cast<std::int16_t*>(y) + i) =

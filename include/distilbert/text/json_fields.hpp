@@ -133,8 +133,9 @@ inline bool is_present(const std::filesystem::path& path) {
   return std::filesystem::exists(path, unknown) || unknown;
 }
 
-inline std::optional<MappedFile> open_if_present(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return is_present(path) ? std::optional(MappedFile::open(path, Memory::copy, max_bytes)) : std::nullopt;
+inline std::optional<MappedFile> open_if_present(const std::filesystem::path& path, std::uint64_t max_bytes,
+                                                 Memory memory = Memory::copy) {
+  return is_present(path) ? std::optional(MappedFile::open(path, memory, max_bytes)) : std::nullopt;
 }
 
 /// Reads `path` if there is such a file, and returns whether there is.

@@ -23,8 +23,8 @@ namespace distilbert {
 namespace detail {
 
 /// tokenizer.json counts; what the files beside it say must not contradict it.
-inline void check_against(const std::filesystem::path& directory, const std::optional<Vocabulary>& packed,
-                          TokenizerFiles& files) {
+inline void check_against(const std::filesystem::path& directory, Memory memory,
+                          const std::optional<Vocabulary>& packed, TokenizerFiles& files) {
   const auto agree = [](const JsonFields& json, const char* key, bool found) {
     const std::optional<bool> expected = json.boolean(key);
     if (expected && *expected != found)
@@ -43,7 +43,7 @@ inline void check_against(const std::filesystem::path& directory, const std::opt
   files.config.mask_token = special.mask.content;
 
   const std::filesystem::path vocab_txt = directory / "vocab.txt";
-  const std::optional<MappedFile> file = open_if_present(vocab_txt, max_vocabulary_bytes);
+  const std::optional<MappedFile> file = open_if_present(vocab_txt, max_vocabulary_bytes, memory);
   if (!file)
     return;
   const Vocabulary lines = read_vocab_txt(vocab_txt, file->text(), packed);
@@ -81,7 +81,7 @@ inline TokenizerFiles read_tokenizer_files(const std::filesystem::path& director
       });
   if (!found)
     return detail::VocabTxtReader(directory).read(memory, packed);
-  detail::check_against(directory, packed, files);
+  detail::check_against(directory, memory, packed, files);
   return files;
 }
 

@@ -50,7 +50,7 @@ public:
 
   /// The vocabulary that packed() gave, used where it lies, which must be at a multiple of 8 bytes. All that leads from
   /// one place to another is checked (0.06 ms for BERT's English vocabulary); what the tokens are called is believed,
-  /// as the weights are. Errors: ErrorCode::invalid_packed_model.
+  /// as the weights are, so that one may be ill-formed UTF-8. Errors: ErrorCode::invalid_packed_model.
   static Vocabulary from_packed(const SharedBytes& packed) {
     const std::size_t pieces = detail::AsciiPieces::byte_count;
     if (packed.bytes.size() < pieces)

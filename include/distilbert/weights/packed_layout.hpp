@@ -15,7 +15,7 @@
 // The int8 weights of a model's linear layers come in two kinds, by the sums that they need: any in [-127, 127], or
 // such that four products fit 16 bits ("sum_bits" 16), which CPUs without VNNI multiply faster. Then, of the four
 // weights of a channel at k = 8 i + {0, 1, 4, 5} or + {2, 3, 6, 7}, the positive ones add up to 128 at most, and so do
-// the negative ones: with activations shifted to [1, 255] no sum leaves 255 * 128 < 2^15. Else the layout, and the
+// the negative ones: with activations stored in [0, 255] no sum leaves 255 * 128 < 2^15. Else the layout, and the
 // results of every kernel, are the same.
 //
 // Embedding table: rows of padded(dim) elements (f32, bf16 or s8), end to end; for int8 one f32 scale for each row.

@@ -108,9 +108,9 @@ public:
   /// All layers with their tensors, in the order in which a forward pass uses them.
   const std::vector<PackedLayer>& layers() const { return state_->layers; }
 
-  /// Throws with the name of a layer: non_finite_weight if it holds a NaN or an infinity, invalid_packed_model if its
-  /// products need more than sum_bits(), with which results would be wrong, and others on each level. Reads all
-  /// weights.
+  /// Throws with the name of a layer: non_finite_weight if it holds a NaN or an infinity, invalid_packed_model if int8
+  /// weights need more than sum_bits(), lie below -127 or do not add up to what their panel says: then results would be
+  /// wrong, and others on each level. Reads all weights.
   void check_finite() const;
 
 private:
@@ -179,6 +179,27 @@ inline bool is_finite(const PackedLayer& layer) {
   const bool second_finite =
       layer.tensors.size() == 1 || all_finite<std::uint32_t>(layer.tensors[1].data, layer.tensors[1].bytes / 4);
   return second_finite && weights_finite(first.data, first.bytes);
+}
+
+/// Whether an int8 linear layer holds nothing below -127, and each channel's weights add up to what its panel says.
+inline bool has_right_sums(const PackedLayer& layer) {
+  const TensorView& panels = layer.tensors.front();
+  constexpr std::size_t header = panel_header_bytes(Precision::int8);
+  for (const unsigned char* p = panels.data; p != panels.data + panels.bytes; p += panels.shape[1]) {
+    std::int32_t sums[lanes];
+    std::memcpy(sums, p + 2 * lanes * sizeof(float), sizeof sums);
+    std::int64_t left[lanes];
+    std::copy(sums, sums + lanes, left);
+    for (std::size_t i = header; i < panels.shape[1]; ++i) {
+      const int weight{static_cast<std::int8_t>(p[i])};
+      if (weight < -127)
+        return false;
+      left[(i - header) / 4 % lanes] -= weight;
+    }
+    if (std::any_of(left, left + lanes, [](std::int64_t rest) { return rest != 0; }))
+      return false;
+  }
+  return true;
 }
 
 /// Whether the products of an int8 linear layer add up in 16 bits.
@@ -374,8 +395,11 @@ inline void PackedModel::check_finite() const {
   for (const PackedLayer& layer : state_->layers) {
     if (!detail::is_finite(layer))
       throw Error(ErrorCode::non_finite_weight, detail::quote(layer.name));
-    if (sum_bits() == 16 && layer.kind == PackedLayer::Kind::linear && layer.precision == Precision::int8 &&
-        !detail::has_16_bit_sums(layer))
+    if (layer.kind != PackedLayer::Kind::linear || layer.precision != Precision::int8)
+      continue;
+    if (!detail::has_right_sums(layer))
+      detail::throw_invalid_packed_model(detail::quote(layer.name) + " has weights that their sums do not belong to");
+    if (sum_bits() == 16 && !detail::has_16_bit_sums(layer))
       detail::throw_invalid_packed_model(detail::quote(layer.name) +
                                          " has weights whose products need more than 16 bits");
   }
