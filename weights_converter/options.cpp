@@ -23,9 +23,9 @@ with packed weights, and copies of the tokenizer's files. Nothing appears in OUT
 written and has been checked; a run that fails or is interrupted leaves nothing behind.)";
 
 constexpr const char* examples = R"(What the precisions mean for a model of 90 MB in fp32:
-  fp32   90 MB   the weights as they are
-  bf16   45 MB   weights rounded to 8 bits of precision
-  int8   23 MB   each row of weights rounded to 255 steps of its own; about 150 with --sum-bits 16
+  fp32   92 MB   the weights as they are
+  bf16   47 MB   weights rounded to 8 bits of precision
+  int8   24 MB   each row of weights rounded to 255 steps of its own; about 150 with --sum-bits 16
 
 Examples:
   distilbert-convert distilbert-sst2 sst2-int8
