@@ -36,8 +36,8 @@ struct LoadOptions {
   /// can smuggle in a special token.
   bool encode_special_tokens = false;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;
-  /// Look at every weight for NaN and infinity, and at int8 ones for sums of more bits than the file says, while
-  /// loading (reads the whole file).
+  /// Look at every weight while loading, for NaN and infinity and for int8 that the file misstates (reads the whole
+  /// file); see PackedModel::check_finite().
   bool check_finite = false;
   /// Replay the probe that a converted model carries, and fail with ErrorCode::probe_mismatch if it answers otherwise.
   bool selfcheck = false;
