@@ -137,7 +137,7 @@ private:
     }
     if (buffer_.size() - end_ < block)
       buffer_.resize(2 * buffer_.size());
-    while (!cli::interrupted()) {
+    while (cli::wait_for_input(descriptor_)) {
       const ssize_t got = ::read(descriptor_, buffer_.data() + end_, buffer_.size() - end_);
       if (got >= 0) {
         end_ += static_cast<std::size_t>(got);
