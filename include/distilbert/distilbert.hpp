@@ -71,6 +71,7 @@
 
 // 4. hidden states -> answer
 #include "tasks/sequence_classification.hpp" // DistilBertForSequenceClassification
+#include "tasks/task.hpp"                    // what the whole paths share
 #include "tasks/text_classifier.hpp"         // TextClassifier: the whole path
 
 // 5. the arithmetic

@@ -19,7 +19,7 @@ Batch batch_of(const Shape& shape, const std::vector<std::size_t>& lengths) {
 
 std::vector<float> logits_of(LayerSetup& setup, const Batch& batch) {
   const auto model = DistilBertForSequenceClassification::load(setup.weights, setup.config);
-  std::vector<float> logits(batch.texts() * model.labels());
+  std::vector<float> logits(batch.texts() * model.width());
   model.forward(batch, setup.workspace, logits.data());
   return logits;
 }

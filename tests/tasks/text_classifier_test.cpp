@@ -329,3 +329,55 @@ TEST_CASE("memory stays below its bound, whatever the texts") {
   classifier.logits({std::vector<std::int32_t>(3000, 7)});
   CHECK(classifier.idle_memory() <= classifier.memory_bound());
 }
+
+TEST_CASE("a pair is read as its ids are") {
+  const RandomModel model(small);
+  const auto classifier = TextClassifier::from_pretrained(model.path());
+  const Tokenizer& tokenizer = classifier.tokenizer();
+  const std::string a = words(4), b = words(3), long_a = words(30);
+  const auto pairs = classifier.classify_pairs({{a, b}, {b, a}, {a, ""}, {long_a, b}});
+  EncodeOptions cut;
+  cut.max_length = classifier.max_length();
+  CHECK(pairs[0].logits == classifier.logits({tokenizer.encode(a, b).ids}));
+  CHECK(pairs[1].logits == classifier.logits({tokenizer.encode(b, a).ids}));
+  CHECK(pairs[2].logits == classifier.logits({tokenizer.encode(a, "").ids}));
+  CHECK(pairs[3].logits == classifier.logits({tokenizer.encode(long_a, b, cut).ids}));
+  CHECK(pairs[0].logits != pairs[1].logits);
+  CHECK(pairs[0].token_count == 4 + 3 + 3);
+  CHECK_FALSE(pairs[0].truncated);
+  CHECK(pairs[3].token_count == classifier.max_length());
+  CHECK(pairs[3].truncated);
+  CHECK(classifier.classify_pairs({}).empty());
+  const std::string found = message_of(ErrorCode::invalid_utf8, [&] {
+    classifier.classify_pairs({{a, b}, {a, "\xff"}});
+  });
+  CHECK(contains(found, "text 1"));
+}
+
+TEST_CASE("windows read a text to its end and weigh their logits by the tokens they add") {
+  const RandomModel model(small);
+  const auto classifier = TextClassifier::from_pretrained(model.path());
+  const std::size_t room = classifier.max_length() - 2, stride = 4; // 18 tokens a window, 14 of them new
+  const std::string brief = words(room), text = words(40);
+  const auto answers = classifier.classify_windows({brief, text, ""}, stride);
+  CHECK(answers[0].logits == classifier.classify(brief).logits);
+  CHECK(answers[2].logits == classifier.classify("").logits);
+  CHECK(classifier.classify(text).truncated);
+  CHECK_FALSE(answers[1].truncated);
+
+  EncodeOptions options;
+  options.max_length = classifier.max_length();
+  options.stride = stride;
+  const auto windows = classifier.tokenizer().encode_windows(text, options);
+  REQUIRE(windows.size() == 3);
+  const std::size_t fresh[] = {18, 14, 8};
+  CHECK(answers[1].token_count == windows[0].size() + windows[1].size() + windows[2].size());
+  for (std::size_t label = 0; label < small.labels; ++label) {
+    double expected = 0;
+    for (std::size_t w = 0; w < 3; ++w)
+      expected += classifier.logits({windows[w].ids})[label] * static_cast<double>(fresh[w]) / 40;
+    CHECK(answers[1].logits[label] == doctest::Approx(expected).epsilon(1e-5));
+  }
+  const auto too_far = [&] { classifier.classify_windows({text}, room); };
+  message_of(ErrorCode::invalid_truncation, too_far);
+}

@@ -52,15 +52,7 @@ public:
     return layers_.back().forward_cls(batch, hidden, workspace);
   }
 
-private:
-  Rows embed(const Batch& batch, Workspace& workspace, ThreadPool* pool) const {
-    embeddings_.check(batch);
-    workspace.begin(batch.tokens(), batch.texts(), batch.longest(), pool, weights_.sum_bits());
-    const Rows hidden = workspace.hidden(batch.tokens());
-    embeddings_.forward(batch, hidden, workspace);
-    return hidden;
-  }
-
+  /// Replays the hidden states that a model converted as an encoder carries. Throws ErrorCode::probe_mismatch.
   void selfcheck(const PackedModel& weights, const DistilBertConfig& config) const {
     if (!weights.probe() || weights.probe()->cls.empty())
       throw Error(ErrorCode::probe_mismatch, "no hidden states are stored with it; convert the encoder first");
@@ -70,6 +62,15 @@ private:
     Workspace workspace(config);
     const Rows hidden = forward(batch, workspace);
     detail::check_probe(probe.cls, {hidden.data(), hidden.data() + probe.cls.size()}, weights.precision());
+  }
+
+private:
+  Rows embed(const Batch& batch, Workspace& workspace, ThreadPool* pool) const {
+    embeddings_.check(batch);
+    workspace.begin(batch.tokens(), batch.texts(), batch.longest(), pool, weights_.sum_bits());
+    const Rows hidden = workspace.hidden(batch.tokens());
+    embeddings_.forward(batch, hidden, workspace);
+    return hidden;
   }
 
   DistilBertModel(PackedModel weights, Embeddings embeddings, std::vector<TransformerBlock> layers)

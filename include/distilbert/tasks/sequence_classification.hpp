@@ -17,9 +17,11 @@ public:
             Linear::load(weights, "classifier", {1, config.num_labels()}, {1, config.dim}), config};
   }
 
-  std::size_t labels() const { return labels_; }
+  std::size_t width() const { return labels_; }
+  std::size_t rows(const Batch& batch) const { return batch.texts(); }
 
-  /// batch -> logits [texts, labels]. Throws, and uses the pool, as DistilBertModel::forward does.
+  /// batch -> logits [rows, width], a row of labels for each text. Throws, and uses the pool, as
+  /// DistilBertModel::forward does.
   void forward(const Batch& batch, Workspace& workspace, float* logits, ThreadPool* pool = nullptr) const {
     const Rows cls = distilbert_.forward_cls(batch, workspace, pool);
     const Rows pooled = workspace.projected(batch.texts());

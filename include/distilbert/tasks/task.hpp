@@ -1,0 +1,301 @@
+#pragma once
+// What the whole paths share: a tokenizer, a model with its head, and the threads and memory that run them.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../nn/distilbert_model.hpp"
+#include "../text/tokenizer.hpp"
+#include "../threads/cpu_count.hpp"
+#include "../threads/thread_pool.hpp"
+#include "sequence_classification.hpp"
+
+namespace distilbert {
+
+/// The files of a model, in memory: of a program, say, that carries its model inside. A tokenizer.json has no place
+/// here.
+struct ModelBytes {
+  std::string_view config;           // config.json
+  std::string_view tokenizer_config; // tokenizer_config.json; may be empty
+  std::string_view vocabulary;       // vocab.txt; may be empty if the weights are converted and carry it
+  std::string_view weights;          // model.safetensors; of a converted model it must start at a multiple of 64 bytes
+};
+
+/// Two texts that a model reads as one, [CLS] first [SEP] second [SEP]: premise and hypothesis, query and passage.
+struct TextPair {
+  std::string_view first, second;
+};
+
+namespace detail {
+
+/// Replays the probe of a converted model, whatever it is loaded for. Throws probe_mismatch, also if it has none.
+inline void selfcheck(const PackedModel& weights, const DistilBertConfig& config) {
+  if (!weights.probe())
+    throw Error(ErrorCode::probe_mismatch, "no probe is stored with it; convert the model first");
+  const Probe& probe = *weights.probe();
+  if (!probe.cls.empty())
+    return DistilBertModel::load(weights, config).selfcheck(weights, config);
+  Batch batch;
+  batch.add(probe.ids.data(), probe.ids.size());
+  Workspace workspace(config);
+  std::vector<float> logits(config.num_labels());
+  DistilBertForSequenceClassification::load(weights, config).forward(batch, workspace, logits.data());
+  check_probe(probe.logits, logits, weights.precision());
+}
+
+/// A model with all that it takes to run texts through it. Immutable once loaded; all methods may be called from any
+/// number of threads at once. Movable, not copyable. `Model` is a head, which has
+///   static Model load(const PackedModel&, const DistilBertConfig&)
+///   std::size_t width() const                 floats of one row of its answer
+///   std::size_t rows(const Batch&) const      rows of its answer to a batch: one for each text, or for each token
+///   void forward(const Batch&, Workspace&, float* answer, ThreadPool*) const      answer [rows, width]
+template <class Model> class Task {
+public:
+  /// Errors: those of each part; probe_mismatch if options.selfcheck finds one, or no probe.
+  static Task from_pretrained(const std::filesystem::path& directory, const LoadOptions& options) {
+    const auto config = DistilBertConfig::from_pretrained(directory);
+    const auto weights = PackedModel::from_pretrained(directory, config, options);
+    const auto vocabulary = named(directory / "model.safetensors", [&] { return vocabulary_of(weights); });
+    auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options), vocabulary);
+    return from_parts(config, std::move(tokenizer), weights, options);
+  }
+
+  /// The same of files in memory. Converted weights are used where they lie, and must outlive the task; so is the
+  /// vocabulary that they carry, unless files.vocabulary holds another. options.memory has no meaning here. An error in
+  /// one part begins with its name as a file.
+  static Task from_memory(const ModelBytes& files, const LoadOptions& options) {
+    const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
+    const auto weights = named("model.safetensors", [&] {
+      const auto* bytes = reinterpret_cast<const unsigned char*>(files.weights.data());
+      return PackedModel::from_safetensors(SafeTensors::parse(bytes, files.weights.size()), config, options);
+    });
+    const auto vocabulary = named("model.safetensors", [&] { return vocabulary_of(weights); });
+    auto tokenizer =
+        Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options), vocabulary);
+    return from_parts(config, std::move(tokenizer), weights, options);
+  }
+
+  const DistilBertConfig& config() const { return state_->config; }
+  const Tokenizer& tokenizer() const { return state_->tokenizer; }
+  const Model& model() const { return state_->model; }
+  Precision precision() const { return state_->precision; }
+  /// Tokens of one text, special tokens included, that are read
+  std::size_t max_length() const { return state_->max_length; }
+
+  /// See TextClassifier.
+  std::size_t memory_bound() const {
+    // A text has at most one token for each byte, four times what guess() says; ids may fill all positions.
+    const std::size_t longest = config().max_position_embeddings, threads = state_->pool.threads();
+    const std::size_t tokens = std::max(4 * batch_tokens, longest);
+    const std::size_t workspace = Workspace(config()).bytes_for({tokens, batch_tokens, longest, threads});
+    return threads * (workspace + AlignedBuffer::huge_page); // the last page of which may be empty
+  }
+  std::size_t idle_memory() const { return state_->workspaces.bytes(); }
+
+  /// About how many tokens a text will have, before it is tokenised: English has four to five bytes a token. A wrong
+  /// guess costs a little speed, nothing else.
+  std::size_t guess(std::string_view text) const { return std::min(text.size() / 4 + 2, max_length()); }
+  std::size_t guess(const TextPair& pair) const {
+    return std::min((pair.first.size() + pair.second.size()) / 4 + 3, max_length());
+  }
+
+  /// Appends the text to the batch. Returns whether it had more than max_length() tokens, of which the rest was left.
+  bool append(std::string_view text, Batch& batch) const {
+    const bool truncated = tokenizer().append_ids(text, max_length(), batch.ids).truncated;
+    batch.end_text();
+    return truncated;
+  }
+
+  /// The same of a pair.
+  bool append(const TextPair& pair, Batch& batch) const {
+    EncodeOptions options;
+    options.max_length = max_length();
+    const Encoding encoding = tokenizer().encode(pair.first, pair.second, options);
+    append(encoding, batch);
+    return encoding.truncated;
+  }
+
+  /// What is encoded already, as it is.
+  static void append(const Encoding& encoding, Batch& batch) { batch.add(encoding.ids.data(), encoding.size()); }
+
+  /// Texts as windows of max_length() tokens.
+  struct Windows {
+    std::vector<Encoding> encodings; // those of text i are encodings[first[i]] to encodings[first[i + 1] - 1]
+    std::vector<std::size_t> first;  // [texts + 1]
+    std::size_t stride;
+
+    /// Tokens of the text that window w is the first of its windows to have.
+    std::size_t fresh_tokens(std::size_t text, std::size_t w) const {
+      const auto& special = encodings[w].special_tokens_mask;
+      const auto tokens = static_cast<std::size_t>(std::count(special.begin(), special.end(), 0));
+      return w == first[text] ? tokens : tokens - stride;
+    }
+  };
+
+  /// Errors: Tokenizer::encode_windows', with the index of the text if there are several.
+  Windows windows_of(const std::vector<std::string_view>& texts, std::size_t stride,
+                     OffsetUnit offset_unit = OffsetUnit::bytes) const {
+    EncodeOptions options;
+    options.max_length = max_length();
+    options.stride = stride;
+    options.offset_unit = offset_unit;
+    Windows windows{{}, {0}, stride};
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      numbered(i, texts.size(), [&] {
+        for (Encoding& window : tokenizer().encode_windows(texts[i], options))
+          windows.encodings.push_back(std::move(window));
+      });
+      windows.first.push_back(windows.encodings.size());
+    }
+    return windows;
+  }
+
+  /// Runs texts 0 to count - 1 through the model, in batches that the threads share out.
+  ///   tokens_of(i)                 tokens of text i, or a guess
+  ///   append(i, batch)             appends text i to the batch; where there are several texts, its error names i
+  ///   body(first, batch, answer)   takes the answer to the texts of the batch, which are first, first + 1, ...; it is
+  ///                                called from several threads at once
+  /// Throws what these do, what Model::forward does, and non_finite_result.
+  template <class Tokens, class Append, class Body>
+  void run(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body) const {
+    run_batches(count, tokens_of, [&](std::size_t first, std::size_t last, ThreadPool* pool) {
+      Batch batch;
+      batch.first_text = first;
+      for (std::size_t i = first; i < last; ++i)
+        numbered(i, count, [&] { append(i, batch); });
+      std::vector<float> answer(model().rows(batch) * model().width());
+      {
+        const auto workspace = state_->workspaces.borrow();
+        model().forward(batch, *workspace, answer.data(), pool);
+      }
+      const bool by_token = model().rows(batch) != batch.texts();
+      for (std::size_t text = 0; text < batch.texts(); ++text) {
+        const float* row = answer.data() + (by_token ? batch.offsets[text] : text) * model().width();
+        check_finite(row, (by_token ? batch.length(text) : 1) * model().width(), first + text);
+      }
+      body(first, batch, answer.data());
+    });
+  }
+
+  /// The same of texts that are encoded already.
+  template <class Body> void run(const std::vector<Encoding>& encodings, const Body& body) const {
+    run(
+        encodings.size(), [&](std::size_t i) { return encodings[i].size(); },
+        [&](std::size_t i, Batch& batch) { append(encodings[i], batch); }, body);
+  }
+
+  /// Throws non_finite_result with the number of the text.
+  static void check_finite(const float* values, std::size_t count, std::size_t text) {
+    if (!std::all_of(values, values + count, [](float value) { return std::isfinite(value); }))
+      throw Error(ErrorCode::non_finite_result, "text " + std::to_string(text));
+  }
+
+private:
+  /// Tokens that one thread runs at a time: enough to keep the products busy, few enough to stay in its cache.
+  static constexpr std::size_t batch_tokens = 256;
+
+  struct State {
+    DistilBertConfig config;
+    Tokenizer tokenizer;
+    Model model;
+    Precision precision;
+    std::size_t max_length;
+    ThreadPool pool;
+    WorkspacePool workspaces;
+  };
+
+  Task(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights, const LoadOptions& options)
+      : state_(new State{config, std::move(tokenizer), Model::load(weights, config), weights.precision(),
+                         max_length_of(config, options.max_length), ThreadPool(thread_count(options.threads)),
+                         WorkspacePool(config)}) {
+    if (state_->tokenizer.vocabulary_size() > config.vocab_size)
+      throw Error(ErrorCode::invalid_vocabulary,
+                  "the tokenizer has ids up to " + std::to_string(state_->tokenizer.vocabulary_size() - 1) +
+                      ", the model " + std::to_string(config.vocab_size) + " embeddings");
+  }
+
+  static Task from_parts(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights,
+                         const LoadOptions& options) {
+    Task task(config, std::move(tokenizer), weights, options);
+    if (options.selfcheck)
+      detail::selfcheck(weights, config);
+    return task;
+  }
+
+  static TokenizerOptions tokenizer_options(const LoadOptions& options) {
+    TokenizerOptions text_options;
+    text_options.encode_special_tokens = options.encode_special_tokens;
+    text_options.invalid_utf8 = options.invalid_utf8;
+    text_options.memory = options.memory;
+    return text_options;
+  }
+
+  static std::optional<Vocabulary> vocabulary_of(const PackedModel& weights) {
+    return weights.vocabulary() ? std::optional(Vocabulary::from_packed(*weights.vocabulary())) : std::nullopt;
+  }
+
+  /// load(), the errors of which get the name in front.
+  template <class Load> static auto named(const std::filesystem::path& name, const Load& load) -> decltype(load()) {
+    try {
+      return load();
+    } catch (const Error& e) {
+      rethrow_within(name.string(), e);
+    }
+  }
+
+  static std::size_t max_length_of(const DistilBertConfig& config, std::size_t asked) {
+    const std::size_t most = config.max_position_embeddings;
+    if (asked == 1 || asked > most || most < 2)
+      throw Error(ErrorCode::invalid_truncation,
+                  "max_length " + std::to_string(asked) + ", possible are 2 to " + std::to_string(most));
+    return asked ? asked : most;
+  }
+
+  /// action(), the errors of which get the number of the text in front, unless it is the only one.
+  template <class Action> static void numbered(std::size_t text, std::size_t texts, const Action& action) {
+    try {
+      action();
+    } catch (const Error& e) {
+      if (texts == 1)
+        throw;
+      rethrow_within("text " + std::to_string(text), e);
+    }
+  }
+
+  /// Splits [0, count) into runs of about batch_tokens: body(first, last, the pool that it may use). The threads take a
+  /// run each; where there are fewer runs than threads, they share each run.
+  template <class Tokens, class Body>
+  void run_batches(std::size_t count, const Tokens& tokens_of, const Body& body) const {
+    std::vector<std::size_t> bounds{0};
+    std::size_t tokens = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (tokens > 0 && tokens + tokens_of(i) > batch_tokens) {
+        bounds.push_back(i);
+        tokens = 0;
+      }
+      tokens += tokens_of(i);
+    }
+    if (count > 0)
+      bounds.push_back(count);
+    const std::size_t batches = bounds.size() - 1;
+    if (batches < state_->pool.threads())
+      for (std::size_t i = 0; i < batches; ++i)
+        body(bounds[i], bounds[i + 1], &state_->pool);
+    else
+      state_->pool.parallel_for(batches, [&](std::size_t i) { body(bounds[i], bounds[i + 1], nullptr); });
+  }
+
+  std::unique_ptr<State> state_;
+};
+
+} // namespace detail
+} // namespace distilbert
