@@ -73,6 +73,8 @@
 #include "tasks/sequence_classification.hpp" // DistilBertForSequenceClassification
 #include "tasks/task.hpp"                    // what the whole paths share
 #include "tasks/text_classifier.hpp"         // TextClassifier: the whole path
+#include "tasks/sentence_transformers.hpp"   // Pooling, and the files of sentence-transformers
+#include "tasks/sentence_embedder.hpp"       // SentenceEmbedder: a text's vector
 
 // 5. the arithmetic
 #include "kernels/contract.hpp"         // Kernels: what each operation computes

@@ -54,25 +54,28 @@ inline void selfcheck(const PackedModel& weights, const DistilBertConfig& config
 
 /// A model with all that it takes to run texts through it. Immutable once loaded; all methods may be called from any
 /// number of threads at once. Movable, not copyable. `Model` is a head, which has
-///   static Model load(const PackedModel&, const DistilBertConfig&)
+///   static Model load(const PackedModel&, const DistilBertConfig&, more...)
 ///   std::size_t width() const                 floats of one row of its answer
 ///   std::size_t rows(const Batch&) const      rows of its answer to a batch: one for each text, or for each token
 ///   void forward(const Batch&, Workspace&, float* answer, ThreadPool*) const      answer [rows, width]
 template <class Model> class Task {
 public:
-  /// Errors: those of each part; probe_mismatch if options.selfcheck finds one, or no probe.
-  static Task from_pretrained(const std::filesystem::path& directory, const LoadOptions& options) {
+  /// `more` goes to Model::load. Errors: those of each part; probe_mismatch if options.selfcheck finds one, or no
+  /// probe.
+  template <class... More>
+  static Task from_pretrained(const std::filesystem::path& directory, const LoadOptions& options, const More&... more) {
     const auto config = DistilBertConfig::from_pretrained(directory);
     const auto weights = PackedModel::from_pretrained(directory, config, options);
     const auto vocabulary = named(directory / "model.safetensors", [&] { return vocabulary_of(weights); });
     auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options), vocabulary);
-    return from_parts(config, std::move(tokenizer), weights, options);
+    return from_parts(config, std::move(tokenizer), weights, options, more...);
   }
 
   /// The same of files in memory. Converted weights are used where they lie, and must outlive the task; so is the
   /// vocabulary that they carry, unless files.vocabulary holds another. options.memory has no meaning here. An error in
   /// one part begins with its name as a file.
-  static Task from_memory(const ModelBytes& files, const LoadOptions& options) {
+  template <class... More>
+  static Task from_memory(const ModelBytes& files, const LoadOptions& options, const More&... more) {
     const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
     const auto weights = named("model.safetensors", [&] {
       const auto* bytes = reinterpret_cast<const unsigned char*>(files.weights.data());
@@ -81,7 +84,7 @@ public:
     const auto vocabulary = named("model.safetensors", [&] { return vocabulary_of(weights); });
     auto tokenizer =
         Tokenizer::from_memory(files.vocabulary, files.tokenizer_config, tokenizer_options(options), vocabulary);
-    return from_parts(config, std::move(tokenizer), weights, options);
+    return from_parts(config, std::move(tokenizer), weights, options, more...);
   }
 
   const DistilBertConfig& config() const { return state_->config; }
@@ -133,11 +136,28 @@ public:
     std::vector<std::size_t> first;  // [texts + 1]
     std::size_t stride;
 
-    /// Tokens of the text that window w is the first of its windows to have.
-    std::size_t fresh_tokens(std::size_t text, std::size_t w) const {
-      const auto& special = encodings[w].special_tokens_mask;
-      const auto tokens = static_cast<std::size_t>(std::count(special.begin(), special.end(), 0));
-      return w == first[text] ? tokens : tokens - stride;
+    /// Tokens of a text in all its windows, special tokens included.
+    std::size_t token_count(std::size_t text) const {
+      std::size_t tokens = 0;
+      for (std::size_t w = first[text]; w < first[text + 1]; ++w)
+        tokens += encodings[w].size();
+      return tokens;
+    }
+
+    /// The mean of a text's rows among `rows` [windows, width], each weighted by the tokens that no window before it
+    /// had; of one window, its row to the last bit.
+    std::vector<float> mean(std::size_t text, const std::vector<float>& rows, std::size_t width) const {
+      std::vector<float> mean(width);
+      double read = 0;
+      for (std::size_t w = first[text]; w < first[text + 1]; ++w) {
+        const auto& special = encodings[w].special_tokens_mask;
+        auto fresh = static_cast<double>(std::count(special.begin(), special.end(), 0));
+        fresh = w == first[text] ? std::max(fresh, 1.0) : fresh - static_cast<double>(stride);
+        read += fresh;
+        for (std::size_t i = 0; i < width; ++i)
+          mean[i] += static_cast<float>((double{rows[w * width + i]} - mean[i]) * (fresh / read));
+      }
+      return mean;
     }
   };
 
@@ -213,8 +233,10 @@ private:
     WorkspacePool workspaces;
   };
 
-  Task(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights, const LoadOptions& options)
-      : state_(new State{config, std::move(tokenizer), Model::load(weights, config), weights.precision(),
+  template <class... More>
+  Task(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights, const LoadOptions& options,
+       const More&... more)
+      : state_(new State{config, std::move(tokenizer), Model::load(weights, config, more...), weights.precision(),
                          max_length_of(config, options.max_length), ThreadPool(thread_count(options.threads)),
                          WorkspacePool(config)}) {
     if (state_->tokenizer.vocabulary_size() > config.vocab_size)
@@ -223,9 +245,10 @@ private:
                       ", the model " + std::to_string(config.vocab_size) + " embeddings");
   }
 
+  template <class... More>
   static Task from_parts(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights,
-                         const LoadOptions& options) {
-    Task task(config, std::move(tokenizer), weights, options);
+                         const LoadOptions& options, const More&... more) {
+    Task task(config, std::move(tokenizer), weights, options, more...);
     if (options.selfcheck)
       detail::selfcheck(weights, config);
     return task;

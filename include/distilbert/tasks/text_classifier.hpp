@@ -68,20 +68,8 @@ public:
       std::copy_n(answer, batch.texts() * labels(), logits.data() + first * labels());
     });
     std::vector<Classification> answers(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      std::vector<float> mean(logits.begin() + static_cast<std::ptrdiff_t>(windows.first[i] * labels()),
-                              logits.begin() + static_cast<std::ptrdiff_t>((windows.first[i] + 1) * labels()));
-      double read = 0;
-      std::size_t tokens = 0;
-      for (std::size_t w = windows.first[i]; w < windows.first[i + 1]; ++w) {
-        tokens += windows.encodings[w].size();
-        const auto fresh = static_cast<double>(windows.fresh_tokens(i, w));
-        read += fresh;
-        for (std::size_t label = 0; read > 0 && label < labels(); ++label)
-          mean[label] += static_cast<float>((double{logits[w * labels() + label]} - mean[label]) * (fresh / read));
-      }
-      set_answer(answers[i], i, mean.data(), tokens);
-    }
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      set_answer(answers[i], i, windows.mean(i, logits, labels()).data(), windows.token_count(i));
     return answers;
   }
 

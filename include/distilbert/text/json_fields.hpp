@@ -1,5 +1,5 @@
 #pragma once
-// Reading the JSON files of a tokenizer: fields of expected types, errors that name file and field.
+// Reading the JSON files beside a model: fields of expected types, errors that name file and field.
 
 #include <algorithm>
 #include <cstddef>
@@ -24,14 +24,15 @@ namespace distilbert::detail {
 }
 
 /// A JSON object whose fields have expected types. Missing fields and null are the same; a field given twice counts the
-/// last time. `path` leads to the object in messages.
+/// last time. `path` leads to the object in messages; `code` is that of all errors.
 class JsonFields {
 public:
   using Element = simdjson::dom::element;
 
-  JsonFields(Element element, std::string path) : path_(std::move(path)) {
+  JsonFields(Element element, std::string path, ErrorCode code = ErrorCode::invalid_tokenizer_file)
+      : path_(std::move(path)), code_(code) {
     if (element.get(object_) != simdjson::SUCCESS)
-      throw_invalid_tokenizer_file((path_.empty() ? "the whole" : path_) + " must be an object");
+      throw Error(code_, (path_.empty() ? "the whole" : path_) + " must be an object");
   }
 
   const simdjson::dom::object& object() const { return object_; }
@@ -63,12 +64,12 @@ public:
   }
   std::optional<JsonFields> fields(std::string_view key) const {
     const auto found = find(key);
-    return found ? std::optional<JsonFields>(JsonFields(*found, path_of(key))) : std::nullopt;
+    return found ? std::optional<JsonFields>(JsonFields(*found, path_of(key), code_)) : std::nullopt;
   }
 
   template <class T> T require(std::optional<T> value, std::string_view key) const {
     if (!value)
-      throw_invalid_tokenizer_file(path_of(key) + " is missing");
+      throw Error(code_, path_of(key) + " is missing");
     return *std::move(value);
   }
 
@@ -79,12 +80,13 @@ private:
     if (!found)
       return std::nullopt;
     if (found->get(value) != simdjson::SUCCESS)
-      throw_invalid_tokenizer_file(path_of(key) + " must be " + expected);
+      throw Error(code_, path_of(key) + " must be " + expected);
     return value;
   }
 
   simdjson::dom::object object_;
   std::string path_;
+  ErrorCode code_;
 };
 
 /// Python writes transformers' "no limit" as the integer 1000000000000000019884624838656; simdjson has no integers
@@ -111,20 +113,28 @@ inline std::string long_integers_as_reals(std::string_view json) {
   return result;
 }
 
-/// Parses `json` and hands its fields to read(); errors name the file.
-template <class Read> void read_json(const std::filesystem::path& path, std::string_view json, Read&& read) {
+/// Parses `json` and hands its root to read(element); errors name the file.
+template <class Read>
+void parse_json(const std::filesystem::path& path, std::string_view json, ErrorCode code, Read&& read) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   try {
     if (json.empty())
-      throw_invalid_tokenizer_file("it is empty");
+      throw Error(code, "it is empty");
     if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS)
       if (const auto error = parser.parse(long_integers_as_reals(json)).get(root))
-        throw_invalid_tokenizer_file(simdjson::error_message(error));
-    read(JsonFields(root, ""));
+        throw Error(code, simdjson::error_message(error));
+    read(root);
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }
+}
+
+/// The same of an object, the fields of which go to read(fields).
+template <class Read>
+void read_json(const std::filesystem::path& path, std::string_view json, Read&& read,
+               ErrorCode code = ErrorCode::invalid_tokenizer_file) {
+  parse_json(path, json, code, [&](simdjson::dom::element root) { read(JsonFields(root, "", code)); });
 }
 
 /// Where it cannot be told, too: opening the file will say why.
@@ -140,10 +150,11 @@ inline std::optional<MappedFile> open_if_present(const std::filesystem::path& pa
 
 /// Reads `path` if there is such a file, and returns whether there is.
 template <class Read>
-bool read_json_if_present(const std::filesystem::path& path, std::uint64_t max_bytes, Read&& read) {
+bool read_json_if_present(const std::filesystem::path& path, std::uint64_t max_bytes, Read&& read,
+                          ErrorCode code = ErrorCode::invalid_tokenizer_file) {
   const std::optional<MappedFile> file = open_if_present(path, max_bytes);
   if (file)
-    read_json(path, file->text(), read);
+    read_json(path, file->text(), read, code);
   return file.has_value();
 }
 

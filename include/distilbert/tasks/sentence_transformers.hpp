@@ -1,0 +1,117 @@
+#pragma once
+// What a sentence-transformers directory says beyond the model: how tokens become one vector, and what becomes of it.
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../error.hpp"
+#include "../quote.hpp"
+#include "../text/json_fields.hpp"
+
+namespace distilbert {
+
+/// How the hidden states of a text become one vector: their mean, that of [CLS], or the largest value of each channel;
+/// special tokens count.
+enum class Pooling { mean, cls, max };
+
+namespace detail {
+
+struct SentenceTransformer {
+  std::filesystem::path model; // the directory of config.json and the rest
+  Pooling pooling = Pooling::mean;
+  bool normalize = false;
+  std::size_t max_length = 0; // tokens, special tokens included; 0: it says nothing
+  bool lower_case = false;    // texts, before the tokenizer
+};
+
+/// Reads modules.json and what it points to. A directory without it is the model alone, as sentence-transformers takes
+/// it: its mean. Names in modules.json lead to folders of the directory and nowhere else.
+/// Errors: invalid_config with file and key; unsupported_architecture for other modules and ways of pooling.
+class SentenceTransformerReader {
+public:
+  explicit SentenceTransformerReader(const std::filesystem::path& directory) : directory_(directory) {}
+
+  SentenceTransformer read() {
+    found_.model = directory_;
+    if (const auto modules = open_if_present(directory_ / "modules.json", max_bytes))
+      parse_json(directory_ / "modules.json", modules->text(), code, [&](Element root) { read_modules(root); });
+    read_json_if_present(
+        found_.model / "sentence_bert_config.json", max_bytes,
+        [&](const JsonFields& json) {
+          found_.max_length = json.number("max_seq_length").value_or(0);
+          found_.lower_case = json.boolean("do_lower_case").value_or(false);
+        },
+        code);
+    return std::move(found_);
+  }
+
+private:
+  using Element = simdjson::dom::element;
+  static constexpr std::size_t max_bytes = std::size_t{1} << 20;
+  static constexpr ErrorCode code = ErrorCode::invalid_config;
+
+  void read_modules(Element root) {
+    simdjson::dom::array modules;
+    if (root.get(modules) != simdjson::SUCCESS)
+      throw Error(code, "an array of modules expected");
+    for (const Element element : modules) {
+      const JsonFields module(element, "a module", code);
+      const std::string type = module.require(module.string("type"), "type");
+      const std::string name = type.substr(type.rfind('.') + 1); // its package has changed over time
+      const std::filesystem::path folder = folder_of(module.require(module.string("path"), "path"));
+      if (name == "Transformer")
+        found_.model = folder;
+      else if (name == "Pooling")
+        read_pooling(folder / "config.json");
+      else if (name == "Normalize")
+        found_.normalize = true;
+      else
+        throw Error(ErrorCode::unsupported_architecture,
+                    "the module " + quote(type) + "; Transformer, Pooling and Normalize are known");
+    }
+  }
+
+  std::filesystem::path folder_of(const std::string& name) const {
+    if (name.find_first_of("/\\:") != std::string::npos || name == "." || name == "..")
+      throw Error(code, "path " + quote(name) + " is not the name of a folder");
+    return name.empty() ? directory_ : directory_ / name;
+  }
+
+  /// Either "pooling_mode": "mean", or one flag for each way.
+  void read_pooling(const std::filesystem::path& path) {
+    const MappedFile file = MappedFile::open(path, Memory::copy, max_bytes);
+    read_json(
+        path, file.text(),
+        [&](const JsonFields& json) {
+          std::string mode;
+          for (const auto& [key, value] : json.object()) {
+            const std::string_view prefix = "pooling_mode_", name = key;
+            if (name.substr(0, prefix.size()) != prefix || !json.boolean(name).value_or(false))
+              continue;
+            mode += (mode.empty() ? "" : "+") + std::string(name.substr(prefix.size()));
+          }
+          mode = json.string("pooling_mode").value_or(mode);
+          for (const auto& [name, pooling] :
+               {std::pair("mean", Pooling::mean), std::pair("cls", Pooling::cls), std::pair("max", Pooling::max)})
+            if (mode == name || mode == std::string(name) + (pooling == Pooling::cls ? "_token" : "_tokens")) {
+              found_.pooling = pooling;
+              return;
+            }
+          if (!mode.empty())
+            throw Error(ErrorCode::unsupported_architecture,
+                        "pooling by " + quote(mode) + "; mean, cls and max are known");
+        },
+        code);
+  }
+
+  std::filesystem::path directory_;
+  SentenceTransformer found_;
+};
+
+} // namespace detail
+} // namespace distilbert
