@@ -92,4 +92,5 @@
 
 // threads
 #include "threads/cpu_count.hpp"   // usable_cpus()
+#include "threads/per_process.hpp" // PerProcess: what fork() leaves usable
 #include "threads/thread_pool.hpp" // ThreadPool

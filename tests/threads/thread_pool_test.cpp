@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <memory>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -10,8 +9,6 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <distilbert/threads/thread_pool.hpp>
 
@@ -87,35 +84,6 @@ TEST_CASE("loops inside loops and loops from many threads end, each complete") {
   for (auto& caller : callers)
     caller.join();
   CHECK(all == 8 * 200 * 7);
-}
-
-TEST_CASE("a forked child runs its loops alone and can drop the pool") {
-  for (const std::size_t threads : {2u, 9u}) {
-    auto pool = std::make_unique<ThreadPool>(threads);
-    pool->parallel_for(2, [](std::size_t) {});
-    const pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-      std::atomic<int> calls{0};
-      pool->parallel_for(10, [&](std::size_t) { ++calls; });
-#ifdef __SANITIZE_THREAD__ // whose run time ends a forked child that starts a thread
-      pool.reset();
-      ++calls;
-#else
-      std::thread of_the_child([&] { ++calls; }); // it may have the handle that a worker had in the parent
-      pool.reset();
-      of_the_child.join();
-#endif
-      _exit(calls == 11 ? 0 : 1);
-    }
-    int status = -1;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 0);
-    std::atomic<int> calls{0};
-    pool->parallel_for(10, [&](std::size_t) { ++calls; });
-    CHECK(calls == 10);
-  }
 }
 
 TEST_CASE("a pool that never ran, or has just run, can be destroyed at once") {

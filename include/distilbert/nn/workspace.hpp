@@ -12,6 +12,7 @@
 #include "../config.hpp"
 #include "../eigen.hpp"
 #include "../kernels/dispatch.hpp"
+#include "../threads/per_process.hpp"
 #include "../threads/thread_pool.hpp"
 
 namespace distilbert {
@@ -107,56 +108,60 @@ private:
   ThreadPool* pool_ = nullptr;
 };
 
-/// Workspaces that are not in use. Thread-safe.
+/// Workspaces that are not in use. Thread-safe. A forked child begins with none: those of the parent, in use or not,
+/// are lost memory there.
 class WorkspacePool {
+  struct Idle {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Workspace>> workspaces;
+    std::size_t made = 0;
+  };
+
 public:
   explicit WorkspacePool(const DistilBertConfig& config) : config_(config) {}
 
   /// A workspace of the caller's own until `Borrowed` ends.
   class Borrowed {
   public:
-    Borrowed(WorkspacePool& pool, std::unique_ptr<Workspace> workspace)
-        : pool_(pool), workspace_(std::move(workspace)) {}
+    Borrowed(Idle& idle, std::unique_ptr<Workspace> workspace) : idle_(idle), workspace_(std::move(workspace)) {}
     Borrowed(const Borrowed&) = delete;
     Borrowed& operator=(const Borrowed&) = delete;
-    ~Borrowed() { pool_.give_back(std::move(workspace_)); }
+    ~Borrowed() {
+      const std::lock_guard<std::mutex> lock(idle_.mutex);
+      idle_.workspaces.push_back(std::move(workspace_));
+    }
     Workspace& operator*() const { return *workspace_; }
 
   private:
-    WorkspacePool& pool_;
+    Idle& idle_;
     std::unique_ptr<Workspace> workspace_;
   };
 
   Borrowed borrow() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (idle_.empty()) {
-      idle_.reserve(++made_); // so that giving back cannot fail
-      return {*this, std::make_unique<Workspace>(config_)};
+    Idle& idle = idle_.get();
+    const std::lock_guard<std::mutex> lock(idle.mutex);
+    if (idle.workspaces.empty()) {
+      idle.workspaces.reserve(++idle.made); // so that giving back cannot fail
+      return {idle, std::make_unique<Workspace>(config_)};
     }
-    std::unique_ptr<Workspace> workspace = std::move(idle_.back());
-    idle_.pop_back();
-    return {*this, std::move(workspace)};
+    std::unique_ptr<Workspace> workspace = std::move(idle.workspaces.back());
+    idle.workspaces.pop_back();
+    return {idle, std::move(workspace)};
   }
 
   /// Bytes held by the workspaces that are not in use.
   std::size_t bytes() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    Idle& idle = idle_.get();
+    const std::lock_guard<std::mutex> lock(idle.mutex);
     std::size_t sum = 0;
-    for (const auto& workspace : idle_)
+    for (const auto& workspace : idle.workspaces)
       sum += workspace->bytes();
     return sum;
   }
 
 private:
-  void give_back(std::unique_ptr<Workspace> workspace) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    idle_.push_back(std::move(workspace));
-  }
-
   DistilBertConfig config_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> idle_;
-  std::size_t made_ = 0;
+  PerProcess<Idle> idle_;
 };
 
 } // namespace distilbert

@@ -6,198 +6,196 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
 
+#include "per_process.hpp"
+
 namespace distilbert {
 
-/// Thread-safe. A loop that comes while another runs is run by its caller alone, which is right when callers are many;
-/// so is every loop that begins in a process forked after the pool had started its threads, which fork does not copy.
-/// (A body must not fork and go on with its loop in the child.)
+/// Thread-safe. A loop that comes while another runs is run by its caller alone, which is right when callers are many.
+/// A forked child starts threads of its own; the loops of the parent's other threads do not go on there. (A body must
+/// not fork and go on with its loop in the child.)
 class ThreadPool {
 public:
   /// `threads` counts the caller; the others are started by the first loop that needs them.
   explicit ThreadPool(std::size_t threads) : threads_(threads ? threads : 1) {}
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
-
-  ~ThreadPool() {
-    if (forked()) { // threads and waiters are not here: to touch what stands for them would crash, or hit new ones
-      (void)shared_.release();
-      return;
-    }
-    {
-      const std::lock_guard<std::mutex> lock(shared_->mutex);
-      stop_ = true;
-    }
-    shared_->wake.notify_all();
-    for (std::thread& worker : shared_->workers)
-      worker.join();
-  }
 
   std::size_t threads() const { return threads_; }
 
   /// Calls body(i) for every i in [0, count), each once, on any thread and in any order, and returns when all are
   /// done. If bodies throw, those not yet begun are left out and the exception of the lowest i is thrown here.
   template <class Body> void parallel_for(std::size_t count, const Body& body) {
-    if (count <= 1 || threads_ == 1 || forked() || busy_.exchange(true)) {
-      for (std::size_t i = 0; i < count; ++i)
-        body(i);
+    if (count > 1 && threads_ > 1 && crew_.get().run(threads_, count, body))
       return;
-    }
-    const Release release{busy_};
-    start_workers();
-    body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
-    context_ = &body;
-    count_ = count;
-    next_ = 0;
-    error_ = nullptr;
-    open_loop();
-    work();
-    close_loop();
-    if (error_)
-      std::rethrow_exception(error_);
+    for (std::size_t i = 0; i < count; ++i)
+      body(i);
   }
 
 private:
-  struct Release {
-    std::atomic<bool>& busy;
-    ~Release() { busy = false; }
-  };
+  /// The threads of one process and the loop that they run.
+  class Crew {
+  public:
+    Crew() = default;
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
 
-  static constexpr int spins = 2000; // about 20 to 100 microseconds
-
-  static void pause() {
-#if defined(__x86_64__) || defined(__i386__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
-
-  /// Spins for a while, then sleeps until the condition holds. `asleep` counts the sleepers: whoever makes the
-  /// condition true looks at it afterwards, and only then needs the mutex.
-  template <class Condition>
-  void wait_for(const Condition& condition, std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
-    for (int i = 0; i < spins; ++i) {
-      if (condition())
-        return;
-      pause();
+    ~Crew() {
+      stop_ = true;
+      wake(wake_, workers_asleep_);
+      for (std::thread& worker : workers_)
+        worker.join();
     }
-    std::unique_lock<std::mutex> lock(shared_->mutex);
-    ++asleep;
-    signal.wait(lock, condition);
-    --asleep;
-  }
 
-  void wake(std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
-    if (asleep == 0)
-      return;
-    const std::lock_guard<std::mutex> lock(shared_->mutex);
-    signal.notify_all();
-  }
-
-  // loop_ holds the number of the loop, whether it is open, and how many workers are inside. A worker that comes when
-  // the loop is closed stays outside, so that nobody ever waits for one that has only just woken up.
-  static constexpr std::uint64_t one_loop = std::uint64_t{1} << 32, is_open = std::uint64_t{1} << 31;
-  static constexpr std::uint64_t workers_inside = is_open - 1;
-
-  void open_loop() {
-    loop_ = (loop_ | (one_loop - 1)) + 1 + is_open;
-    wake(shared_->wake, workers_asleep_);
-  }
-
-  void close_loop() {
-    loop_ &= ~is_open;
-    wait_for([this] { return (loop_ & workers_inside) == 0; }, shared_->done, callers_asleep_);
-  }
-
-  /// Whether this worker may take part in a loop that it has not `seen` yet; it is then inside.
-  bool enter_loop(std::uint64_t& seen) {
-    std::uint64_t loop = loop_;
-    while ((loop & is_open) && loop / one_loop != seen)
-      if (loop_.compare_exchange_weak(loop, loop + 1)) {
-        seen = loop / one_loop;
-        return true;
-      }
-    return false;
-  }
-
-  void leave_loop() {
-    if (((--loop_) & (is_open | workers_inside)) == 0)
-      wake(shared_->done, callers_asleep_);
-  }
-
-  bool forked() const { return owner_ != 0 && owner_ != getpid(); }
-
-  void start_workers() {
-    owner_ = getpid();
-    while (shared_->workers.size() + 1 < threads_) {
-      try {
-        shared_->workers.emplace_back([this] { serve(); });
-      } catch (const std::system_error&) { // the system gives no more threads: go on with those there are
-        threads_ = shared_->workers.size() + 1;
-      }
-    }
-  }
-
-  void serve() {
-    for (std::uint64_t seen = 0;;) {
-      bool inside = false;
-      wait_for([&] { return stop_ || (inside = enter_loop(seen)); }, shared_->wake, workers_asleep_);
-      if (!inside)
-        return;
+    /// Runs the loop, unless another runs: whether it did. Lowers `threads` to as many as the system gives.
+    template <class Body> bool run(std::atomic<std::size_t>& threads, std::size_t count, const Body& body) {
+      if (busy_.exchange(true))
+        return false;
+      const Release release{busy_};
+      start_workers(threads);
+      body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
+      context_ = &body;
+      count_ = count;
+      next_ = 0;
+      error_ = nullptr;
+      open_loop();
       work();
-      leave_loop();
+      close_loop();
+      if (error_)
+        std::rethrow_exception(error_);
+      return true;
     }
-  }
 
-  void work() {
-    for (std::size_t i; (i = next_.fetch_add(1)) < count_;) {
-      try {
-        body_(context_, i);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(shared_->mutex);
-        if (!error_ || i < error_at_) {
-          error_ = std::current_exception();
-          error_at_ = i;
+  private:
+    struct Release {
+      std::atomic<bool>& busy;
+      ~Release() { busy = false; }
+    };
+
+    static constexpr int spins = 2000; // about 20 to 100 microseconds
+
+    static void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+      _mm_pause();
+#elif defined(__aarch64__)
+      asm volatile("yield");
+#endif
+    }
+
+    /// Spins for a while, then sleeps until the condition holds. `asleep` counts the sleepers: whoever makes the
+    /// condition true looks at it afterwards, and only then needs the mutex.
+    template <class Condition>
+    void wait_for(const Condition& condition, std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
+      for (int i = 0; i < spins; ++i) {
+        if (condition())
+          return;
+        pause();
+      }
+      std::unique_lock<std::mutex> lock(mutex_);
+      ++asleep;
+      signal.wait(lock, condition);
+      --asleep;
+    }
+
+    void wake(std::condition_variable& signal, std::atomic<std::size_t>& asleep) {
+      if (asleep == 0)
+        return;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      signal.notify_all();
+    }
+
+    // loop_ holds the number of the loop, whether it is open, and how many workers are inside. A worker that comes when
+    // the loop is closed stays outside, so that nobody ever waits for one that has only just woken up.
+    static constexpr std::uint64_t one_loop = std::uint64_t{1} << 32, is_open = std::uint64_t{1} << 31;
+    static constexpr std::uint64_t workers_inside = is_open - 1;
+
+    void open_loop() {
+      loop_ = (loop_ | (one_loop - 1)) + 1 + is_open;
+      wake(wake_, workers_asleep_);
+    }
+
+    void close_loop() {
+      loop_ &= ~is_open;
+      wait_for([this] { return (loop_ & workers_inside) == 0; }, done_, callers_asleep_);
+    }
+
+    /// Whether this worker may take part in a loop that it has not `seen` yet; it is then inside.
+    bool enter_loop(std::uint64_t& seen) {
+      std::uint64_t loop = loop_;
+      while ((loop & is_open) && loop / one_loop != seen)
+        if (loop_.compare_exchange_weak(loop, loop + 1)) {
+          seen = loop / one_loop;
+          return true;
         }
-        next_ = count_;
+      return false;
+    }
+
+    void leave_loop() {
+      if (((--loop_) & (is_open | workers_inside)) == 0)
+        wake(done_, callers_asleep_);
+    }
+
+    void start_workers(std::atomic<std::size_t>& threads) {
+      while (workers_.size() + 1 < threads) {
+        try {
+          workers_.emplace_back([this] { serve(); });
+        } catch (const std::system_error&) { // the system gives no more threads: go on with those there are
+          threads = workers_.size() + 1;
+        }
       }
     }
-  }
+
+    void serve() {
+      for (std::uint64_t seen = 0;;) {
+        bool inside = false;
+        wait_for([&] { return stop_ || (inside = enter_loop(seen)); }, wake_, workers_asleep_);
+        if (!inside)
+          return;
+        work();
+        leave_loop();
+      }
+    }
+
+    void work() {
+      for (std::size_t i; (i = next_.fetch_add(1)) < count_;) {
+        try {
+          body_(context_, i);
+        } catch (...) {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          if (!error_ || i < error_at_) {
+            error_ = std::current_exception();
+            error_at_ = i;
+          }
+          next_ = count_;
+        }
+      }
+    }
+
+    std::atomic<bool> busy_{false}; // a loop has the crew
+    std::mutex mutex_;
+    std::condition_variable wake_, done_;
+    std::vector<std::thread> workers_;
+    std::atomic<std::uint64_t> loop_{0};
+    std::atomic<std::size_t> workers_asleep_{0}, callers_asleep_{0};
+    std::atomic<bool> stop_{false};
+
+    // the loop that runs; written while no worker is inside
+    void (*body_)(const void*, std::size_t) = nullptr;
+    const void* context_ = nullptr;
+    std::size_t count_ = 0;
+    std::atomic<std::size_t> next_{0};
+    std::exception_ptr error_;
+    std::size_t error_at_ = 0;
+  };
 
   std::atomic<std::size_t> threads_;
-  std::atomic<pid_t> owner_{0};   // the process whose threads they are; 0: none started
-  std::atomic<bool> busy_{false}; // a loop has the pool
-
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable wake, done;
-    std::vector<std::thread> workers;
-  };
-  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
-  std::atomic<std::uint64_t> loop_{0};
-  std::atomic<std::size_t> workers_asleep_{0}, callers_asleep_{0};
-  std::atomic<bool> stop_{false};
-
-  // the loop that runs; written while no worker is inside
-  void (*body_)(const void*, std::size_t) = nullptr;
-  const void* context_ = nullptr;
-  std::size_t count_ = 0;
-  std::atomic<std::size_t> next_{0};
-  std::exception_ptr error_;
-  std::size_t error_at_ = 0;
+  PerProcess<Crew> crew_;
 };
 
 } // namespace distilbert
