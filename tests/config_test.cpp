@@ -109,6 +109,28 @@ TEST_CASE("labels, problem type and architectures") {
   CHECK(distilbert_with(R"("layer_norm_eps": 1e-5)").layer_norm_eps == 1e-5f); // a BERT converted to DistilBERT
 }
 
+TEST_CASE("multiple choice scores each choice on its own, whatever the labels") {
+  for (const char* labels : {"", R"(, "num_labels": 3)", R"(, "id2label": {"0": "A", "1": "B"})"})
+    CHECK(distilbert_with(R"("architectures": ["Other", "DistilBertForMultipleChoice"])" + std::string(labels))
+              .id2label == std::vector<std::string>{"LABEL_0"});
+  CHECK(bert_with(R"("architectures": ["BertForMultipleChoice"])").num_labels() == 1);
+  CHECK(bert_with(R"("architectures": ["ForMultipleChoiceX", "Choice", ""])").num_labels() == 2);
+  CHECK(!distilbert_with("").has_architecture("ForMultipleChoice"));
+}
+
+TEST_CASE("token types: BERT's, or those of a BERT that was made a DistilBERT") {
+  CHECK(distilbert_with(R"("pre_classifier_activation": "tanh", "type_vocab_size": 2)").type_vocab_size == 2);
+  CHECK(distilbert_with(R"("pre_classifier_activation": "tanh")").type_vocab_size == 1);
+  CHECK(distilbert_with("").type_vocab_size == 0);
+}
+
+TEST_CASE("the masked LM's projector is tied to the word embeddings unless the file says otherwise") {
+  CHECK(distilbert_with("").tie_word_embeddings);
+  CHECK(distilbert_with(R"("tie_word_embeddings": null)").tie_word_embeddings);
+  CHECK_FALSE(bert_with(R"("tie_word_embeddings": false)").tie_word_embeddings);
+  CHECK(code_of([] { distilbert_with(R"("tie_word_embeddings": 0)"); }) == ErrorCode::invalid_config);
+}
+
 TEST_CASE("a key given twice counts the second time") { CHECK(distilbert_with(R"("dim": 12, "dim": 24)").dim == 24); }
 
 TEST_CASE("the limits themselves are accepted") {

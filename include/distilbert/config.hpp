@@ -48,17 +48,21 @@ struct ConfigLimits {
 ///
 /// Keys that a file lacks take Hugging Face's defaults of DistilBertConfig or BertConfig; keys that the forward pass
 /// does not need (dropout and the like) are ignored; a key given twice counts the second time, as in Python.
-/// Two keys let a BERT that distilbert-convert made a DistilBERT keep what sets it apart: pre_classifier_activation,
-/// and layer_norm_eps, which Hugging Face has in BERT's configuration only.
+/// Three keys let a BERT that distilbert-convert made a DistilBERT keep what sets it apart: pre_classifier_activation,
+/// and layer_norm_eps and type_vocab_size, which Hugging Face has in BERT's configuration only.
+///
+/// Heads are recognized by their tensors, with two exceptions, for which the tensors say too little. A model one of
+/// whose architectures ends in "ForMultipleChoice" scores each choice on its own: it has one label, whatever id2label
+/// says. One that ends in "ForTokenClassification" does not use the pooler that old files of a BERT hold.
 ///
 /// Errors: invalid_config names the key, what was expected and what was found; unsupported_architecture is a valid
 /// configuration of something else: another model_type, activation or kind of position, or a decoder.
 struct DistilBertConfig {
   ModelFamily model_type = ModelFamily::distilbert;
-  std::vector<std::string> architectures; // for information; heads are recognized by their tensors
+  std::vector<std::string> architectures; // Hugging Face's class names
   std::size_t vocab_size = 30522;
   std::size_t max_position_embeddings = 512;
-  std::size_t type_vocab_size = 0; // BERT's token types; DistilBERT has none
+  std::size_t type_vocab_size = 0; // BERT's token types; 0: a DistilBERT, which has none
   std::size_t dim = 768;
   std::size_t hidden_dim = 3072; // width of the feed-forward part
   std::size_t n_layers = 6;
@@ -67,11 +71,14 @@ struct DistilBertConfig {
   Activation pre_classifier_activation = Activation::relu; // relu, or tanh as in BERT's pooler
   float layer_norm_eps = 1e-12f;
   std::int32_t pad_token_id = 0;
+  bool tie_word_embeddings = true; // whether the masked LM's vocab_projector.weight is the word embeddings'
   std::vector<std::string> id2label = {"LABEL_0", "LABEL_1"}; // [num_labels]
   std::optional<ProblemType> problem_type;
 
   std::size_t head_dim() const { return dim / n_heads; }
   std::size_t num_labels() const { return id2label.size(); }
+  /// Whether one of the architectures ends so: "ForMultipleChoice".
+  bool has_architecture(std::string_view ending) const;
 
   static DistilBertConfig from_json(std::string_view json);
   /// Reads at most ConfigLimits::file_bytes; adds MappedFile::open's errors.
@@ -130,23 +137,33 @@ public:
     config.pre_classifier_activation =
         word("pre_classifier_activation", head_activations).value_or(bert ? Activation::tanh : Activation::relu);
     config.layer_norm_eps = epsilon("layer_norm_eps", config.layer_norm_eps);
+    config.type_vocab_size = size("type_vocab_size", default_token_types(config), ConfigLimits::rows);
+    config.tie_word_embeddings = flag("tie_word_embeddings", true);
     config.pad_token_id = static_cast<std::int32_t>(integer("pad_token_id", 0, config.vocab_size - 1).value_or(0));
     if (bert)
-      read_bert(config);
+      check_bert();
     read_labels(config);
     read_architectures(config);
+    if (config.has_architecture("ForMultipleChoice"))
+      config.id2label = {"LABEL_0"};
     return config;
   }
 
 private:
   using Element = simdjson::dom::element;
 
-  void read_bert(DistilBertConfig& config) const {
-    config.type_vocab_size = size("type_vocab_size", 2, ConfigLimits::rows);
+  /// tanh gives away a BERT that was made a DistilBERT when only token type 0 was kept.
+  static std::size_t default_token_types(const DistilBertConfig& config) {
+    if (config.model_type == ModelFamily::bert)
+      return 2;
+    return config.pre_classifier_activation == Activation::tanh ? 1 : 0;
+  }
+
+  void check_bert() const {
     constexpr Choice<bool> positions[] = {{"absolute", true}};
     word("position_embedding_type", positions); // any other throws
     for (const char* key : {"is_decoder", "add_cross_attention"})
-      if (flag(key))
+      if (flag(key, false))
         throw Error(ErrorCode::unsupported_architecture, std::string(key) + " is true: this library runs encoders");
   }
 
@@ -245,9 +262,9 @@ private:
     return static_cast<float>(value);
   }
 
-  bool flag(const char* key) const {
+  bool flag(const char* key, bool fallback) const {
     const auto element = find(key);
-    bool value = false;
+    bool value = fallback;
     if (element && element->get(value) != simdjson::SUCCESS)
       fail(key, "true or false", found(*element));
     return value;
@@ -302,6 +319,12 @@ private:
 };
 
 } // namespace detail
+
+inline bool DistilBertConfig::has_architecture(std::string_view ending) const {
+  return std::any_of(architectures.begin(), architectures.end(), [&](const std::string& name) {
+    return name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+  });
+}
 
 inline DistilBertConfig DistilBertConfig::from_json(std::string_view json) { return detail::ConfigReader(json).read(); }
 

@@ -54,6 +54,13 @@ std::vector<NamedTensor> tiny_tensors(ModelFamily family) {
       {"pre_classifier.bias", bert ? "bert.pooler.dense.bias" : "pre_classifier.bias", {4}},
       {"classifier.weight", "classifier.weight", {3, 4}},
       {"classifier.bias", "classifier.bias", {3}},
+      {"qa_outputs.weight", "qa_outputs.weight", {2, 4}},
+      {"qa_outputs.bias", "qa_outputs.bias", {2}},
+      {"vocab_transform.weight", bert ? "cls.predictions.transform.dense.weight" : "vocab_transform.weight", {4, 4}},
+      {"vocab_transform.bias", bert ? "cls.predictions.transform.dense.bias" : "vocab_transform.bias", {4}},
+      {"vocab_layer_norm.weight", bert ? "cls.predictions.transform.LayerNorm.weight" : "vocab_layer_norm.weight", {4}},
+      {"vocab_layer_norm.bias", bert ? "cls.predictions.transform.LayerNorm.bias" : "vocab_layer_norm.bias", {4}},
+      {"vocab_projector.bias", bert ? "cls.predictions.decoder.bias" : "vocab_projector.bias", {5}},
   };
   if (bert)
     tensors.push_back(
@@ -174,7 +181,9 @@ TEST_CASE("tensors that the model does not need are ignored, whatever they are")
   for (const ModelFamily family : families) {
     auto file = tiny_file(family);
     file.push_back({"embeddings.position_ids", "I64", {1, 3}, std::string(24, 'x')});
-    file.push_back({"vocab_projector.weight", "F64", {1}, std::string(8, 'x')});
+    file.push_back({"vocab_projector.weight", "F64", {1}, std::string(8, 'x')}); // tied
+    file.push_back({"cls.predictions.decoder.weight", "F64", {1}, std::string(8, 'x')});
+    file.push_back({"cls.seq_relationship.weight", "F64", {1}, std::string(8, 'x')});
     file.push_back({"distilbert.transformer.layer.2.ffn.lin1.weight", "F32", {0}, ""});
     check_all(load(file, tiny_config(family)), family);
   }
@@ -182,24 +191,73 @@ TEST_CASE("tensors that the model does not need are ignored, whatever they are")
 
 TEST_CASE("heads may be missing, but not in part") {
   for (const ModelFamily family : families) {
-    const std::string pooler = family == ModelFamily::bert ? "bert.pooler.dense" : "pre_classifier";
-    for (const std::string& head : {pooler, std::string("classifier")}) {
+    const bool bert = family == ModelFamily::bert;
+    const std::pair<const char*, const char*> heads[] = {
+        {"pre_classifier", bert ? "bert.pooler.dense" : "pre_classifier"},
+        {"classifier", "classifier"},
+        {"qa_outputs", "qa_outputs"},
+        {"vocab_transform", bert ? "cls.predictions.transform.dense" : "vocab_transform"},
+        {"vocab_layer_norm", bert ? "cls.predictions.transform.LayerNorm" : "vocab_layer_norm"}};
+    for (const auto& [head, stored] : heads) {
+      CAPTURE(stored);
+      for (const char* parameter : {".weight", ".bias"}) {
+        auto file = tiny_file(family);
+        std::erase_if(file, [&](const auto& tensor) { return tensor.name == std::string(stored) + parameter; });
+        CHECK(code_of([&] { load(file, tiny_config(family)); }) == ErrorCode::missing_tensor);
+      }
       auto file = tiny_file(family);
-      std::erase_if(file, [&](const auto& tensor) { return tensor.name == head + ".bias"; });
-      CHECK(code_of([&] { load(file, tiny_config(family)); }) == ErrorCode::missing_tensor);
-      std::erase_if(file, [&](const auto& tensor) { return tensor.name == head + ".weight"; });
+      std::erase_if(file, [&](const auto& tensor) { return tensor.name.starts_with(std::string(stored) + "."); });
       const Checkpoint checkpoint = load(file, tiny_config(family));
-      CHECK(checkpoint.has("pre_classifier.weight") == (head == "classifier"));
-      CHECK(checkpoint.has("classifier.bias") == (head == pooler));
+      for (const auto& [other, other_stored] : heads)
+        for (const char* parameter : {".weight", ".bias"})
+          CHECK(checkpoint.has(std::string(other) + parameter) == (other != head));
     }
+  }
+}
+
+TEST_CASE("the projector of a masked LM has the word embeddings for its weight, unless the config unties them") {
+  for (const ModelFamily family : families) {
+    const bool bert = family == ModelFamily::bert;
+    const std::string stored = bert ? "cls.predictions.decoder" : "vocab_projector";
+    DistilBertConfig tied = tiny_config(family), untied = tied;
+    untied.tie_word_embeddings = false;
+    auto file = tiny_file(family);
+    const auto words = load(file, tied).read("embeddings.word_embeddings.weight");
+    CHECK(load(file, tied).read("vocab_projector.weight") == words);
+    CHECK(code_of([&] { load(file, untied); }) == ErrorCode::missing_tensor);
+
+    const std::vector<float> own = values_for("vocab_projector.weight", {5, 4});
+    file.push_back({stored + ".weight", "F32", {5, 4}, support::bytes_of(own)});
+    CHECK(load(file, tied).read("vocab_projector.weight") == words);
+    CHECK(load(file, untied).read("vocab_projector.weight") == own);
+
+    std::erase_if(file, [&](const auto& tensor) { return tensor.name == stored + ".bias"; });
+    CHECK(code_of([&] { load(file, untied); }) == ErrorCode::missing_tensor);
+    CHECK(!load(file, tied).has("vocab_projector.weight"));
+    if (bert) {
+      const std::vector<float> bias = values_for("bias", {5});
+      file.push_back({"cls.predictions.bias", "F32", {5}, support::bytes_of(bias)});
+      CHECK(load(file, tied).read("vocab_projector.bias") == bias);
+    }
+  }
+}
+
+TEST_CASE("what the architecture says about a classifier") {
+  for (const ModelFamily family : families) {
+    const std::string name = family == ModelFamily::bert ? "Bert" : "DistilBert";
+    DistilBertConfig config = tiny_config(family);
+    config.architectures = {name + "ForTokenClassification"};
+    const Checkpoint checkpoint = load(tiny_file(family), config); // an old file, with a pooler that is not used
+    CHECK(!checkpoint.has("pre_classifier.weight"));
+    CHECK(checkpoint.has("classifier.weight"));
   }
 }
 
 TEST_CASE("each tensor of the encoder is required, and the message names it") {
   for (const ModelFamily family : families)
     for (const NamedTensor& tensor : tiny_tensors(family)) {
-      if (contains(tensor.name, "classifier"))
-        continue;
+      if (!tensor.name.starts_with("embeddings.") && !tensor.name.starts_with("transformer."))
+        continue; // a head
       auto file = tiny_file(family);
       std::erase_if(file, [&](const auto& stored) { return stored.name == tensor.stored; });
       const auto error = support::error_of([&] { load(file, tiny_config(family)); });

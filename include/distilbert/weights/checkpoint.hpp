@@ -23,12 +23,13 @@
 
 namespace distilbert {
 
-/// A size that config.json gives.
-enum class Extent { vocabulary, positions, token_types, dim, hidden_dim, labels };
+/// A size that config.json gives, or that is always the same: the two ends of an answer.
+enum class Extent { vocabulary, positions, token_types, dim, hidden_dim, labels, ends };
 
 /// What tensors a module has. embedding: weight [rows, columns]; linear: weight [rows, columns] and bias [rows];
-/// layer_norm: weight and bias [rows].
-enum class ModuleKind { embedding, linear, layer_norm };
+/// layer_norm: weight and bias [rows]. tied_linear is linear; its weight is the word embeddings', whatever else the
+/// file holds, unless the config's tie_word_embeddings is false.
+enum class ModuleKind { embedding, linear, layer_norm, tied_linear };
 
 /// Whether a model must have a module; a head may be missing, but not in part.
 enum class Presence { required, required_in_bert, optional };
@@ -45,7 +46,8 @@ struct ModuleSpec {
 
 /// Every tensor that the library reads; all others of a file are ignored. Each may carry the prefix "distilbert." or
 /// "bert." in the file (the one with the prefix is taken if both are there), and LayerNorm.weight and LayerNorm.bias
-/// may be called gamma and beta, as in checkpoints that come from TensorFlow.
+/// may be called gamma and beta, as in checkpoints that come from TensorFlow. BERT's cls.predictions.decoder.bias may
+/// be called cls.predictions.bias.
 inline constexpr ModuleSpec checkpoint_modules[] = {
     {"embeddings.word_embeddings", "embeddings.word_embeddings", ModuleKind::embedding, Extent::vocabulary},
     {"embeddings.position_embeddings", "embeddings.position_embeddings", ModuleKind::embedding, Extent::positions},
@@ -63,6 +65,13 @@ inline constexpr ModuleSpec checkpoint_modules[] = {
     {"transformer.layer.#.output_layer_norm", "encoder.layer.#.output.LayerNorm", ModuleKind::layer_norm},
     {"pre_classifier", "pooler.dense", ModuleKind::linear, Extent::dim, Extent::dim, Presence::optional},
     {"classifier", "classifier", ModuleKind::linear, Extent::labels, Extent::dim, Presence::optional},
+    {"qa_outputs", "qa_outputs", ModuleKind::linear, Extent::ends, Extent::dim, Presence::optional},
+    {"vocab_transform", "cls.predictions.transform.dense", ModuleKind::linear, Extent::dim, Extent::dim,
+     Presence::optional},
+    {"vocab_layer_norm", "cls.predictions.transform.LayerNorm", ModuleKind::layer_norm, Extent::dim, Extent::dim,
+     Presence::optional},
+    {"vocab_projector", "cls.predictions.decoder", ModuleKind::tied_linear, Extent::vocabulary, Extent::dim,
+     Presence::optional},
 };
 
 /// The weights of a DistilBERT or BERT model in Hugging Face's own layout. Immutable, safe from many threads at once;
@@ -116,6 +125,7 @@ inline std::size_t length_of(Extent extent, const DistilBertConfig& config) {
   case Extent::dim: return config.dim;
   case Extent::hidden_dim: return config.hidden_dim;
   case Extent::labels: return config.num_labels();
+  case Extent::ends: return 2;
   }
   return 0;
 }
@@ -173,12 +183,15 @@ inline void Checkpoint::add_module(const ModuleSpec& spec, const std::string& nu
     return place == std::string::npos ? name : name.replace(place, 1, number);
   };
   const std::string module = numbered(spec.name);
+  if (module == "pre_classifier" && config.has_architecture("ForTokenClassification"))
+    return;
   const std::string module_in_file = numbered(bert_ ? spec.bert_name : spec.name);
   const std::size_t rows = detail::length_of(spec.rows, config), columns = detail::length_of(spec.columns, config);
 
-  const TensorView* weight = stored(module_in_file, ".weight");
+  const bool tied = spec.kind == ModuleKind::tied_linear && config.tie_word_embeddings;
+  const TensorView* weight = stored(tied ? "embeddings.word_embeddings" : module_in_file, ".weight");
   const TensorView* bias = stored(module_in_file, ".bias");
-  if (spec.presence == Presence::optional && weight == nullptr && bias == nullptr)
+  if (spec.presence == Presence::optional && bias == nullptr && (weight == nullptr || tied))
     return;
   const auto add = [&](const TensorView* tensor, const char* parameter, const std::vector<std::size_t>& shape) {
     if (tensor == nullptr)
@@ -198,15 +211,15 @@ inline void Checkpoint::add_module(const ModuleSpec& spec, const std::string& nu
 /// The tensor under any of the names that a file may give it; null if it has none.
 inline const TensorView* Checkpoint::stored(const std::string& module, const char* parameter) const {
   const std::string_view norm = "LayerNorm";
-  const bool old_names =
-      module.size() >= norm.size() && module.compare(module.size() - norm.size(), norm.size(), norm) == 0;
-  const char* old_parameter = std::string_view(parameter) == ".weight" ? ".gamma" : ".beta";
-  for (const std::string& prefix : {std::string(bert_ ? "bert." : "distilbert."), std::string()}) {
-    if (const TensorView* tensor = file_.find(prefix + module + parameter))
-      return tensor;
-    if (const TensorView* tensor = old_names ? file_.find(prefix + module + old_parameter) : nullptr)
-      return tensor;
-  }
+  std::vector<std::string> names = {module + parameter};
+  if (module.size() >= norm.size() && module.compare(module.size() - norm.size(), norm.size(), norm) == 0)
+    names.push_back(module + (std::string_view(parameter) == ".weight" ? ".gamma" : ".beta"));
+  if (names[0] == "cls.predictions.decoder.bias")
+    names.emplace_back("cls.predictions.bias");
+  for (const char* prefix : {bert_ ? "bert." : "distilbert.", ""})
+    for (const std::string& name : names)
+      if (const TensorView* tensor = file_.find(prefix + name))
+        return tensor;
   return nullptr;
 }
 
