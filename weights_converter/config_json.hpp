@@ -4,6 +4,7 @@
 #include "../examples/common/json_text.hpp"
 
 #include <distilbert/config.hpp>
+#include <distilbert/weights/packed_model.hpp>
 
 #include <cstddef>
 #include <string>
@@ -11,9 +12,20 @@
 
 namespace convert {
 
+/// Hugging Face's class of the model.
+inline std::string architecture(const distilbert::DistilBertConfig& config, const distilbert::PackedModel& model) {
+  if (model.has("classifier"))
+    return config.has_architecture("ForMultipleChoice") ? "DistilBertForMultipleChoice"
+           : model.has("pre_classifier")                ? "DistilBertForSequenceClassification"
+                                                        : "DistilBertForTokenClassification";
+  return model.has("qa_outputs")        ? "DistilBertForQuestionAnswering"
+         : model.has("vocab_projector") ? "DistilBertForMaskedLM"
+                                        : "DistilBertModel";
+}
+
 /// The JSON text. Labels are written for models with a classifier only. What DistilBERT lacks (BERT's tanh in the
-/// pooler, another epsilon) is written under keys that DistilBertConfig reads and Hugging Face ignores.
-inline std::string config_json(const distilbert::DistilBertConfig& config, bool has_classifier) {
+/// pooler, another epsilon, token types) is written under keys that DistilBertConfig reads and Hugging Face ignores.
+inline std::string config_json(const distilbert::DistilBertConfig& config, const distilbert::PackedModel& model) {
   using namespace distilbert;
   std::string json = "{\n";
   const auto key = [&](std::string_view name) -> std::string& {
@@ -24,7 +36,7 @@ inline std::string config_json(const distilbert::DistilBertConfig& config, bool 
   const auto text = [&](std::string_view name, std::string_view value) { cli::append_json_string(key(name), value); };
   const auto number = [&](std::string_view name, auto value) { cli::append_number(key(name), value); };
 
-  key("architectures") += has_classifier ? R"(["DistilBertForSequenceClassification"])" : R"(["DistilBertModel"])";
+  key("architectures") += "[\"" + architecture(config, model) + "\"]";
   text("model_type", "distilbert");
   number("vocab_size", config.vocab_size);
   number("max_position_embeddings", config.max_position_embeddings);
@@ -38,7 +50,9 @@ inline std::string config_json(const distilbert::DistilBertConfig& config, bool 
     text("pre_classifier_activation", "tanh");
   if (config.layer_norm_eps != DistilBertConfig().layer_norm_eps)
     number("layer_norm_eps", config.layer_norm_eps);
-  if (has_classifier) {
+  if (config.type_vocab_size > 0)
+    number("type_vocab_size", config.type_vocab_size);
+  if (model.has("classifier")) {
     key("id2label") += '{';
     for (std::size_t id = 0; id < config.num_labels(); ++id) {
       json += (id == 0 ? "\"" : ", \"") + std::to_string(id) + "\": ";

@@ -122,8 +122,7 @@ convert::Conversion run(const convert::Options& options) {
   const DistilBertConfig config = read_config(options);
   check_directories(options);
   const Checkpoint checkpoint = read_checkpoint(options.in, config);
-  const bool has_classifier = checkpoint.has("classifier.weight");
-  if (!options.labels.empty() && !has_classifier)
+  if (!options.labels.empty() && !checkpoint.has("classifier.weight"))
     throw std::runtime_error("--labels: the model has no classifier");
   const std::vector<std::int32_t> ids = tokenize(options.probe, options.in, config);
 
@@ -141,7 +140,7 @@ convert::Conversion run(const convert::Options& options) {
       {packed_metadata::format, packed_metadata::format_value},
       {packed_metadata::layout_version, std::to_string(packed_layout_version)},
       {packed_metadata::precision, std::string(precision_name(options.precision))},
-      {packed_metadata::sizes, detail::sizes_text(config, has_classifier)},
+      {packed_metadata::sizes, detail::sizes_text(config, [&](const char* layer) { return packed.has(layer); })},
       {packed_metadata::library_version, version()},
       {packed_metadata::source_sha256, source_sha256},
       {packed_metadata::probe, convert::probe_json(answer)}};
@@ -149,7 +148,7 @@ convert::Conversion run(const convert::Options& options) {
     metadata.emplace(packed_metadata::sum_bits, std::to_string(packed.sum_bits()));
   convert::write_packed(packed, packed_vocabulary_of(options.in), metadata, model_file);
   model_file.finish();
-  const std::string config_json = convert::config_json(config, has_classifier);
+  const std::string config_json = convert::config_json(config, packed);
   verify(model_file.temporary(), config_json, answer);
 
   write_whole(staging.create(config_name), config_json);

@@ -15,7 +15,7 @@ namespace convert {
 namespace {
 
 constexpr const char* description =
-    R"(Converts a Hugging Face model directory (DistilBERT, or BERT as encoder or sequence classifier) into one that
+    R"(Converts a Hugging Face model directory (DistilBERT or BERT, with any head that the library runs) into one that
 distilbert.cpp maps and runs without unpacking.
 
 IN holds config.json, model.safetensors and vocab.txt or tokenizer.json. OUT gets a config.json, a model.safetensors

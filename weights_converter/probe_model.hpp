@@ -19,7 +19,8 @@ inline const std::vector<float>& answer(const distilbert::Probe& probe) {
   return probe.logits.empty() ? probe.cls : probe.logits;
 }
 
-/// Runs the ids through the model: logits of a classifier, the start of the [CLS] token's last hidden state otherwise.
+/// Runs the ids through the model: logits of one that classifies texts, else the start of the [CLS] token's last hidden
+/// state.
 /// Throws non_finite_result if the answer is not finite.
 inline distilbert::Probe ask(const distilbert::PackedModel& model, const distilbert::DistilBertConfig& config,
                              const std::vector<std::int32_t>& ids) {
@@ -28,7 +29,7 @@ inline distilbert::Probe ask(const distilbert::PackedModel& model, const distilb
   Batch batch;
   batch.add(ids.data(), ids.size());
   Workspace workspace(config);
-  if (model.has("classifier")) {
+  if (distilbert::detail::classifies_texts([&](const char* layer) { return model.has(layer); })) {
     probe.logits.resize(config.num_labels());
     DistilBertForSequenceClassification::load(model, config).forward(batch, workspace, probe.logits.data());
   } else {

@@ -2,6 +2,7 @@
 // What a conversion did to a model: sizes, rounding errors layer by layer, and the change of one answer.
 
 #include "../examples/common/format.hpp"
+#include "config_json.hpp"
 #include "conversion.hpp"
 #include "probe_model.hpp"
 
@@ -87,7 +88,7 @@ inline void print_report(const Conversion& conversion) {
              config.model_type == distilbert::ModelFamily::bert ? "BERT, folded into DistilBERT" : "DistilBERT",
              config.n_layers, config.dim, config.n_heads, config.vocab_size, config.max_position_embeddings);
   fmt::print("{}\n", conversion.packed.has("classifier") ? fmt::format("labels {}", fmt::join(config.id2label, ", "))
-                                                         : "no classifier");
+                                                         : architecture(config, conversion.packed));
   print_file("Before", conversion.source);
   fmt::print(", SHA-256 {}\n", conversion.source_sha256);
   print_file("After", conversion.converted);

@@ -55,6 +55,7 @@
 #include "weights/packed_layout.hpp" // the packed layout
 #include "weights/pack.hpp"          // fp32 -> packed fp32, bf16, int8
 #include "weights/packed_layers.hpp" // which packed tensors a model has
+#include "weights/packed_checks.hpp" // whether their numbers can be right
 #include "weights/probe.hpp"         // Probe: the answer that a converted model carries
 #include "weights/packed_model.hpp"  // PackedModel: packed tensors, mapped or made
 

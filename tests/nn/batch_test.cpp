@@ -29,7 +29,9 @@ TEST_CASE("a cleared batch is as good as new") {
   Batch batch;
   const std::int32_t ids[] = {1, 2};
   batch.add(ids, 2);
+  batch.type_ids = {0, 1};
   batch.clear();
+  CHECK(batch.type_ids.empty());
   CHECK(batch.texts() == 0);
   CHECK(batch.tokens() == 0);
   batch.add(ids, 1);

@@ -42,7 +42,9 @@ Shape odd_shape(const std::string& family = "distilbert") {
 }
 
 struct Loaded {
-  explicit Loaded(const Shape& shape) : files(shape), config(DistilBertConfig::from_pretrained(files.path())) {}
+  explicit Loaded(const Shape& shape) : Loaded(shape, test::random_tensors(shape)) {}
+  Loaded(const Shape& shape, std::vector<test::Tensor> tensors)
+      : files(shape, std::move(tensors)), config(DistilBertConfig::from_pretrained(files.path())) {}
   Checkpoint checkpoint() const { return Checkpoint::from_pretrained(files.path(), config); }
   PackedModel packed(Precision precision) const { return PackedModel::pack(checkpoint(), config, precision); }
   const std::vector<float>& values(const std::string& name) const {
@@ -78,13 +80,13 @@ std::string packed(const std::vector<float>& weight, const std::vector<float>& b
 
 using Metadata = std::map<std::string, std::string>;
 
-Metadata metadata_for(Precision precision, bool classifier = true) {
-  return {
-      {"format", "distilbert.cpp"},
-      {"layout_version", "2"},
-      {"precision", std::string(precision_name(precision))},
-      {"sizes", std::string("vocab_size 53, max_position_embeddings 21, dim 36, hidden_dim 50, n_layers 2, n_heads 3") +
-                    (classifier ? ", num_labels 3" : "")}};
+Metadata metadata_for(Precision precision, const Shape& shape = odd_shape()) {
+  return {{"format", "distilbert.cpp"},
+          {"layout_version", "2"},
+          {"precision", std::string(precision_name(precision))},
+          {"sizes",
+           std::string("vocab_size 53, max_position_embeddings 21, dim 36, hidden_dim 50, n_layers 2, n_heads 3") +
+               (shape.family == "bert" ? ", type_vocab_size 2" : "") + (shape.labels > 0 ? ", num_labels 3" : "")}};
 }
 
 /// A converted file's tensors, to be spoilt before they are written.
@@ -116,11 +118,34 @@ std::string converted_file(const std::vector<support::StoredTensor>& tensors, co
   return support::safetensors_file(header, data);
 }
 
+/// Random tensors of a model with all heads at once. The projector's weight is tied.
+std::vector<test::Tensor> tensors_with_heads(const Shape& shape) {
+  const bool bert = shape.family == "bert";
+  const std::string mlm = bert ? "cls.predictions." : "vocab_";
+  const std::string transform = mlm + (bert ? "transform.dense" : "transform");
+  const std::string norm = mlm + (bert ? "transform.LayerNorm" : "layer_norm");
+  auto tensors = test::random_tensors(shape);
+  const std::size_t dim = shape.dim;
+  const std::pair<std::string, std::vector<std::size_t>> heads[] = {
+      {"qa_outputs.weight", {2, dim}},
+      {"qa_outputs.bias", {2}},
+      {transform + ".weight", {dim, dim}},
+      {transform + ".bias", {dim}},
+      {norm + ".weight", {dim}},
+      {norm + ".bias", {dim}},
+      {mlm + (bert ? "bias" : "projector.bias"), {shape.vocab}}};
+  for (const auto& [name, size] : heads)
+    tensors.push_back(test::random_tensor(shape, name, size));
+  return tensors;
+}
+
 /// A loaded model of which a converted twin lies beside it.
 struct Converted : Loaded {
-  Converted(const Shape& shape, Precision precision) : Loaded(shape), source(packed(precision)) {
+  Converted(const Shape& shape, Precision precision) : Converted(shape, test::random_tensors(shape), precision) {}
+  Converted(const Shape& shape, std::vector<test::Tensor> tensors, Precision precision)
+      : Loaded(shape, std::move(tensors)), source(packed(precision)) {
     test::write_file(directory.path() / "config.json", test::config_json(shape));
-    write(stored_tensors(source), metadata_for(precision, shape.labels > 0));
+    write(stored_tensors(source), metadata_for(precision, shape));
   }
   void write(const std::vector<support::StoredTensor>& tensors, const Metadata& metadata, std::size_t shift = 0) {
     test::write_file(path(), converted_file(tensors, metadata, shift));
@@ -263,6 +288,60 @@ TEST_CASE("BERT becomes the same layers, with token type 0 in the positions") {
   CHECK(bytes_of(layer_of(packed_model, "pre_classifier").tensors[0]) == packed(model.values("pooler.dense.weight"),
                                                                                 model.values("pooler.dense.bias"),
                                                                                 {1, 36}, {1, 36}, Precision::fp32));
+}
+
+TEST_CASE("what BERT's other token types have more than type 0 is a table of its own, in fp32") {
+  for (const Precision precision : precisions) {
+    const Converted model(odd_shape("bert"), precision);
+    const auto& types = model.values("embeddings.token_type_embeddings.weight");
+    for (const PackedModel& packed_model : {model.source, model.load()}) {
+      const PackedEmbedding table = packed_model.embedding("embeddings.token_type_embeddings", 1, 36);
+      CHECK(table.precision == Precision::fp32);
+      for (std::size_t c = 0; c < 48; ++c)
+        CHECK(static_cast<const float*>(table.weight)[c] == (c < 36 ? types[36 + c] - types[c] : 0));
+    }
+  }
+}
+
+TEST_CASE("every head is packed under DistilBERT's names, and comes back from a converted file") {
+  for (const char* family : {"distilbert", "bert"})
+    for (const Precision precision : precisions) {
+      CAPTURE(family);
+      CAPTURE(precision_name(precision));
+      const Shape shape = odd_shape(family);
+      const std::string mlm = shape.family == "bert" ? "cls.predictions." : "vocab_";
+      const std::string transform = mlm + (shape.family == "bert" ? "transform.dense" : "transform");
+      const std::string norm = mlm + (shape.family == "bert" ? "transform.LayerNorm" : "layer_norm");
+      const Converted model(shape, tensors_with_heads(shape), precision);
+      const auto& words = model.values("embeddings.word_embeddings.weight");
+      const auto& projector_bias = model.values(mlm + (shape.family == "bert" ? "bias" : "projector.bias"));
+      for (const PackedModel& packed_model : {model.source, model.load()}) {
+        CHECK(packed_model.linear("qa_outputs", {1, 2}, {1, 36}).precision == Precision::fp32);
+        CHECK(bytes_of(layer_of(packed_model, "qa_outputs").tensors[0]) == packed(model.values("qa_outputs.weight"),
+                                                                                  model.values("qa_outputs.bias"),
+                                                                                  {1, 2}, {1, 36}, Precision::fp32));
+        CHECK(packed_model.linear("vocab_transform", {1, 36}, {1, 36}).precision == precision);
+        CHECK(bytes_of(layer_of(packed_model, "vocab_transform").tensors[0]) ==
+              packed(model.values(transform + ".weight"), model.values(transform + ".bias"), {1, 36}, {1, 36},
+                     precision));
+        CHECK(packed_model.layer_norm("vocab_layer_norm", 36).weight[35] == model.values(norm + ".weight")[35]);
+        CHECK(packed_model.layer_norm("vocab_layer_norm", 36).bias[35] == model.values(norm + ".bias")[35]);
+        CHECK(packed_model.linear("vocab_projector", {1, 53}, {1, 36}).precision == precision);
+        CHECK(bytes_of(layer_of(packed_model, "vocab_projector").tensors[0]) ==
+              packed(words, projector_bias, {1, 53}, {1, 36}, precision));
+      }
+    }
+}
+
+TEST_CASE("a converted file with token types does not fit a config without, nor the other way round") {
+  const Converted bert(odd_shape("bert"), Precision::fp32);
+  DistilBertConfig other = bert.config;
+  const auto load = [&] { PackedModel::from_pretrained(bert.directory.path(), other); };
+  CHECK(!code_of(load));
+  for (const std::size_t types : {0u, 1u, 3u}) {
+    other.type_vocab_size = types;
+    CHECK(code_of(load) == ErrorCode::wrong_shape);
+  }
 }
 
 TEST_CASE("a layer is only handed out in its own kind and size") {
@@ -645,7 +724,7 @@ TEST_CASE("a model without classifier has a probe of hidden values") {
   Shape shape = odd_shape();
   shape.labels = 0;
   Converted model(shape, Precision::bf16);
-  Metadata metadata = metadata_for(Precision::bf16, false);
+  Metadata metadata = metadata_for(Precision::bf16, shape);
   metadata["probe"] = R"({"ids":[2,3],"cls":[1,2,3,4,5,6,7,-8]})";
   model.write(stored_tensors(model.source), metadata);
   CHECK(model.load().probe()->cls == std::vector<float>{1, 2, 3, 4, 5, 6, 7, -8});

@@ -4,6 +4,7 @@ The small models are those of ../nn/golden/random_weights.py; the files are read
 safetensors. The program is $DISTILBERT_BIN/distilbert-convert.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -33,8 +34,9 @@ def padded(n):
     return (n + LANES - 1) // LANES * LANES
 
 
-def write_model(directory, shape, **config):
-    """A Hugging Face directory; returns its tensors by name, without prefix."""
+def write_model(directory, shape, sizes=None, **config):
+    """A Hugging Face directory with the tensors of these names and sizes, by default those of a sequence classifier;
+    returns them by name, without prefix."""
     directory.mkdir()
     bert = shape.family == "bert"
     keys = {
@@ -51,8 +53,8 @@ def write_model(directory, shape, **config):
     if shape.labels:
         keys["id2label"] = {str(i): f"label {i}" for i in range(shape.labels)}
     (directory / "config.json").write_text(json.dumps(keys | config))
-    tensors = {name: random_weights.tensor(shape, name, size) for name, size in random_weights.tensors(shape)}
-    heads = ("pre_classifier.", "classifier.")
+    tensors = {name: random_weights.tensor(shape, name, size) for name, size in sizes or random_weights.tensors(shape)}
+    heads = ("pre_classifier.", "classifier.", "qa_outputs.", "vocab_", "cls.")
     save_file(
         {(name if name.startswith(heads) else shape.prefix + name): values for name, values in tensors.items()},
         directory / "model.safetensors",
@@ -258,7 +260,87 @@ def test_an_encoder_has_a_probe_of_hidden_values(tmp_path):
     assert set(probe) == {"ids", "cls"} and len(probe["cls"]) == 8
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["architectures"] == ["DistilBertModel"] and "id2label" not in config
-    assert "no classifier" in report and "largest change of a value of [CLS]" in report
+    assert "DistilBertModel" in report and "largest change of a value of [CLS]" in report
+
+
+def linear(name, rows, columns):
+    return [(f"{name}.weight", (rows, columns)), (f"{name}.bias", (rows,))]
+
+
+def norm(name, size):
+    return [(f"{name}.weight", (size,)), (f"{name}.bias", (size,))]
+
+
+# The tensors of each head in Hugging Face's file of either family; the packed tensors.
+DIM, VOCAB = SMALL.dim, SMALL.vocab
+HEADS = {
+    "SequenceClassification": (
+        linear("pre_classifier", DIM, DIM) + linear("classifier", 3, DIM),
+        linear("pooler.dense", DIM, DIM) + linear("classifier", 3, DIM),
+        ["pre_classifier.packed", "classifier.packed"],
+    ),
+    "MultipleChoice": (
+        linear("pre_classifier", DIM, DIM) + linear("classifier", 1, DIM),
+        linear("pooler.dense", DIM, DIM) + linear("classifier", 1, DIM),
+        ["pre_classifier.packed", "classifier.packed"],
+    ),
+    "TokenClassification": (
+        linear("classifier", 3, DIM),
+        linear("pooler.dense", DIM, DIM) + linear("classifier", 3, DIM),  # a file of transformers 3
+        ["classifier.packed"],
+    ),
+    "QuestionAnswering": (
+        linear("qa_outputs", 2, DIM),
+        linear("qa_outputs", 2, DIM),
+        ["qa_outputs.packed"],
+    ),
+    "MaskedLM": (
+        linear("vocab_transform", DIM, DIM) + norm("vocab_layer_norm", DIM) + [("vocab_projector.bias", (VOCAB,))],
+        linear("cls.predictions.transform.dense", DIM, DIM) + norm("cls.predictions.transform.LayerNorm", DIM)
+        + [("cls.predictions.bias", (VOCAB,))],
+        ["vocab_transform.packed", "vocab_layer_norm.weight", "vocab_layer_norm.bias", "vocab_projector.packed"],
+    ),
+}
+
+
+@pytest.mark.parametrize("family", ["distilbert", "bert"])
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_is_converted(tmp_path, head, family):
+    shape = dataclasses.replace(SMALL, family=family, prefix=f"{family}.", labels=0)
+    bert = family == "bert"
+    encoder = [(name, size) for name, size in random_weights.tensors(shape) if not name.startswith("pooler.")]
+    labels = {} if head in ("QuestionAnswering", "MaskedLM") else {"id2label": {"0": "A", "1": "B", "2": "C"}}
+    t = write_model(
+        tmp_path / "in", shape, encoder + HEADS[head][bert],
+        architectures=[("Bert" if bert else "DistilBert") + f"For{head}"], **labels,
+    )
+    for precision in ("fp32", "bf16", "int8"):
+        report = converted(tmp_path / "in", tmp_path / precision, "--precision", precision)
+        config = json.loads((tmp_path / precision / "config.json").read_text())
+        assert config["architectures"] == [f"DistilBertFor{head}"]
+        assert config.get("type_vocab_size") == (2 if bert else None)
+        names = {"MultipleChoice": {"0": "LABEL_0"}}.get(head, labels.get("id2label"))
+        assert config.get("id2label") == names
+        assert (", ".join(names.values()) if names else f"DistilBertFor{head}") in report
+        with safe_open(tmp_path / precision / "model.safetensors", "numpy") as file:
+            keys = [key for key in file.keys() if not key.startswith(("transformer.", "embeddings.", "vocabulary"))]
+            assert sorted(keys) == sorted(HEADS[head][2])
+            probe = json.loads(file.metadata()["probe"])
+            wanted = [key for key in keys if key.endswith(".packed")]
+            wanted += ["embeddings.token_type_embeddings.weight"] * bert
+            read = {key: file.get_tensor(key) for key in wanted}
+        logits = {"SequenceClassification": 3, "MultipleChoice": 1}.get(head)
+        assert len(probe["logits"] if logits else probe["cls"]) == (logits or 8)
+        if bert:
+            types = t["embeddings.token_type_embeddings.weight"]
+            assert (read["embeddings.token_type_embeddings.weight"][0, :DIM] == types[1] - types[0]).all()
+        if head == "MaskedLM":
+            bias = t["cls.predictions.bias" if bert else "vocab_projector.bias"]
+            words = t["embeddings.word_embeddings.weight"]  # to which the projector is tied
+            assert read["vocab_projector.packed"].tobytes() == naive_panels(words, bias, VOCAB, DIM, precision)
+        elif head == "QuestionAnswering":
+            ends = t["qa_outputs.weight"], t["qa_outputs.bias"]
+            assert read["qa_outputs.packed"].tobytes() == naive_panels(*ends, 2, DIM, "fp32")
 
 
 def test_config_of_a_distilbert(tmp_path):
@@ -288,7 +370,8 @@ def test_config_of_a_bert_keeps_what_distilbert_lacks(tmp_path):
     assert config["model_type"] == "distilbert"
     assert config["pre_classifier_activation"] == "tanh"
     assert config["layer_norm_eps"] == 1e-5
-    assert "hidden_size" not in config and "type_vocab_size" not in config
+    assert config["type_vocab_size"] == 2
+    assert "hidden_size" not in config
     assert "folded into DistilBERT" in report
 
 

@@ -112,6 +112,25 @@ TEST_CASE("a converted directory holds the bytes that packing makes, and the ans
   }
 }
 
+TEST_CASE("a token classifier is no text classifier, converted or not") {
+  auto tensors = test::random_tensors(Shape{});
+  std::erase_if(tensors, [](const auto& tensor) { return tensor.name.starts_with("pre_classifier."); });
+  const RandomModel source(Shape{}, tensors);
+  const test::TemporaryDirectory directory;
+  convert(source.path(), directory.path() / "converted", Precision::int8);
+  LoadOptions selfcheck;
+  selfcheck.selfcheck = true;
+  CHECK_NOTHROW(DistilBertModel::from_pretrained(directory.path() / "converted", selfcheck));
+  for (const auto& path : {source.path(), directory.path() / "converted"})
+    try {
+      TextClassifier::from_pretrained(path);
+      FAIL("a token classifier was taken for a text classifier");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::missing_tensor);
+      CHECK(std::string_view(error.what()).find("\"pre_classifier\"") != std::string_view::npos);
+    }
+}
+
 TEST_CASE("the vocabulary in the model spares vocab.txt, and never hides a changed one") {
   const RandomModel source(Shape{});
   const test::TemporaryDirectory directory;

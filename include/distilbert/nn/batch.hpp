@@ -12,6 +12,9 @@ namespace distilbert {
 struct Batch {
   std::vector<std::int32_t> ids;
   std::vector<std::size_t> offsets{0};
+  /// Of each token: 1 in the second text of a pair, else 0. Empty: all are 0. A model without token types, as any that
+  /// was born a DistilBERT, does not look at them.
+  std::vector<std::int32_t> type_ids;
   std::size_t first_text = 0; // index of text 0 among the caller's texts, for messages
 
   std::size_t texts() const { return offsets.size() - 1; }
@@ -32,6 +35,7 @@ struct Batch {
   void end_text() { offsets.push_back(ids.size()); }
   void clear() {
     ids.clear();
+    type_ids.clear();
     offsets.assign(1, 0);
     first_text = 0;
   }

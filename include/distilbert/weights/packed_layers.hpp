@@ -19,7 +19,9 @@
 
 namespace distilbert {
 
-/// One layer of a packed model: its name (Hugging Face's, "qkv_lin" being q_lin, k_lin and v_lin joined) and sizes.
+/// One layer of a packed model: its name and sizes. The name is Hugging Face's, "qkv_lin" being q_lin, k_lin and v_lin
+/// joined; "embeddings.token_type_embeddings" holds what token types 1, 2, ... have more than type 0, which is part of
+/// the positions.
 ///   linear      out x in             "<name>.packed"  U8 [panels, bytes of a panel]
 ///   embedding   out rows, in columns "<name>.weight"  F32, BF16 or I8 [padded rows, padded columns]
 ///                                    "<name>.scale"   F32 [padded rows], int8 only
@@ -71,16 +73,26 @@ inline PackedLayer packed_layer_norm(const std::string& name, std::size_t dim) {
           {unplaced(name + ".weight", Dtype::f32, {padded(dim)}), unplaced(name + ".bias", Dtype::f32, {padded(dim)})}};
 }
 
+inline constexpr const char* token_types = "embeddings.token_type_embeddings";
+
+/// Whether a model, or what one is made from, has a layer. All have the encoder's; heads and token types it must know.
+using HasLayer = std::function<bool(const char* name)>;
+
+/// Whether the model has the head that answers for a text as a whole.
+inline bool classifies_texts(const HasLayer& has) { return has("pre_classifier") && has("classifier"); }
+
 /// The layers of a model in order of use, their tensors without memory yet. No product here leaves 64 bits: see
 /// ConfigLimits.
 inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Precision precision,
-                                              const std::function<bool(const char* head)>& has_head) {
+                                              const HasLayer& has) {
   const Blocks dim{1, config.dim}, hidden_dim{1, config.hidden_dim};
   const Blocks heads{config.n_heads, config.head_dim()}, qkv{3 * config.n_heads, config.head_dim()};
   std::vector<PackedLayer> layers;
   layers.push_back(packed_embedding("embeddings.word_embeddings", precision, config.vocab_size, config.dim));
   layers.push_back(
       packed_embedding("embeddings.position_embeddings", precision, config.max_position_embeddings, config.dim));
+  if (config.type_vocab_size > 1 && has(token_types))
+    layers.push_back(packed_embedding(token_types, Precision::fp32, config.type_vocab_size - 1, config.dim));
   layers.push_back(packed_layer_norm("embeddings.LayerNorm", config.dim));
   for (std::size_t i = 0; i < config.n_layers; ++i) {
     const std::string layer = "transformer.layer." + std::to_string(i);
@@ -91,20 +103,30 @@ inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Pr
     layers.push_back(packed_linear(layer + ".ffn.lin2", precision, dim, hidden_dim));
     layers.push_back(packed_layer_norm(layer + ".output_layer_norm", config.dim));
   }
-  if (has_head("pre_classifier"))
+  if (has("pre_classifier"))
     layers.push_back(packed_linear("pre_classifier", precision, dim, dim));
-  if (has_head("classifier"))
+  if (has("classifier"))
     layers.push_back(packed_linear("classifier", Precision::fp32, {1, config.num_labels()}, dim));
+  if (has("qa_outputs"))
+    layers.push_back(packed_linear("qa_outputs", Precision::fp32, {1, 2}, dim));
+  if (has("vocab_transform"))
+    layers.push_back(packed_linear("vocab_transform", precision, dim, dim));
+  if (has("vocab_layer_norm"))
+    layers.push_back(packed_layer_norm("vocab_layer_norm", config.dim));
+  if (has("vocab_projector"))
+    layers.push_back(packed_linear("vocab_projector", precision, {1, config.vocab_size}, dim));
   return layers;
 }
 
 /// The sizes of a model in words. Padding makes many sizes look the same, so a converted file carries this text too.
-inline std::string sizes_text(const DistilBertConfig& config, bool has_classifier) {
+inline std::string sizes_text(const DistilBertConfig& config, const HasLayer& has) {
   std::string text = "vocab_size " + std::to_string(config.vocab_size);
   text += ", max_position_embeddings " + std::to_string(config.max_position_embeddings);
   text += ", dim " + std::to_string(config.dim) + ", hidden_dim " + std::to_string(config.hidden_dim);
   text += ", n_layers " + std::to_string(config.n_layers) + ", n_heads " + std::to_string(config.n_heads);
-  return has_classifier ? text + ", num_labels " + std::to_string(config.num_labels()) : text;
+  if (has(token_types))
+    text += ", type_vocab_size " + std::to_string(config.type_vocab_size);
+  return has("classifier") ? text + ", num_labels " + std::to_string(config.num_labels()) : text;
 }
 
 /// Weight (then bias) of q_lin, k_lin and v_lin end to end, with 1/sqrt(head_dim) on q_lin.
@@ -121,9 +143,20 @@ inline std::vector<float> read_qkv(const Checkpoint& checkpoint, const std::stri
   return joined;
 }
 
+/// What the other token types have more than type 0.
+inline std::vector<float> read_token_types(const Checkpoint& checkpoint, std::size_t dim) {
+  std::vector<float> types = checkpoint.read(std::string(token_types) + ".weight");
+  for (std::size_t i = dim; i < types.size(); ++i)
+    types[i] -= types[i % dim];
+  types.erase(types.begin(), types.begin() + static_cast<std::ptrdiff_t>(dim));
+  return types;
+}
+
 /// The layer's parameter as the checkpoint has it, row-major and without padding.
 inline std::vector<float> read_parameter(const Checkpoint& checkpoint, const PackedLayer& layer,
                                          const char* parameter) {
+  if (layer.name == token_types)
+    return read_token_types(checkpoint, layer.in.size);
   const std::string_view qkv = ".qkv_lin";
   const std::size_t stem = layer.name.size() < qkv.size() ? 0 : layer.name.size() - qkv.size();
   return layer.name.compare(stem, qkv.size(), qkv) == 0

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -23,6 +22,7 @@
 #include "../shared_bytes.hpp"
 #include "checkpoint.hpp"
 #include "pack.hpp"
+#include "packed_checks.hpp"
 #include "packed_layers.hpp"
 #include "packed_layout.hpp"
 #include "probe.hpp"
@@ -50,8 +50,8 @@ inline constexpr const char* packed_vocabulary = "vocabulary";
 /// The packed weights of a model. Immutable, safe from many threads at once; copies share the memory, and views taken
 /// from it are good for as long as one copy lives.
 ///
-/// The classifier is always fp32 (it is one panel or a few); LayerNorms, biases and scales are fp32 too. All other
-/// weights have the precision of the model.
+/// classifier and qa_outputs are always fp32 (they are one panel or a few); token types, LayerNorms, biases and scales
+/// are fp32 too. All other weights have the precision of the model.
 class PackedModel {
 public:
   /// Loads directory / "model.safetensors". A converted file is used where it lies (options.memory); no weight of it is
@@ -86,17 +86,19 @@ public:
   /// Bits that sums of int8 products need: 32, or 16 (see packed_layout.hpp); 32 in any other precision.
   int sum_bits() const { return state_->sum_bits; }
 
-  /// Whether the model has the layer: "pre_classifier", "classifier".
+  /// Whether the model has the layer: "pre_classifier", "classifier", "qa_outputs", "vocab_transform",
+  /// "vocab_layer_norm", "vocab_projector", "embeddings.token_type_embeddings".
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
   /// Views by name and size. Errors: missing_tensor for an unknown layer, wrong_shape for one of another kind or size.
   ///   "transformer.layer.0.attention.qkv_lin"  Blocks{3 * n_heads, head_dim}, Blocks{1, dim}
   ///   "transformer.layer.0.attention.out_lin"  Blocks{1, dim}, Blocks{n_heads, head_dim}
-  ///   "transformer.layer.0.ffn.lin1", ".ffn.lin2", "pre_classifier", "classifier"
+  ///   "transformer.layer.0.ffn.lin1", ".ffn.lin2", "pre_classifier", "classifier", "qa_outputs", "vocab_transform"
+  ///   "vocab_projector"                        Blocks{1, vocab_size}, Blocks{1, dim}
   PackedLinear linear(std::string_view name, Blocks out, Blocks in) const;
-  /// "embeddings.word_embeddings", "embeddings.position_embeddings"
+  /// "embeddings.word_embeddings", "embeddings.position_embeddings", "embeddings.token_type_embeddings"
   PackedEmbedding embedding(std::string_view name, std::size_t rows, std::size_t dim) const;
-  /// "embeddings.LayerNorm", "transformer.layer.0.sa_layer_norm", "transformer.layer.0.output_layer_norm"
+  /// "embeddings.LayerNorm", "transformer.layer.0.sa_layer_norm", ".output_layer_norm", "vocab_layer_norm"
   PackedLayerNorm layer_norm(std::string_view name, std::size_t dim) const;
 
   /// The probe of a converted file, if it carries one.
@@ -147,78 +149,6 @@ inline void check_aligned(const TensorView& tensor) {
   if (reinterpret_cast<std::uintptr_t>(tensor.data) % packed_alignment != 0)
     throw_invalid_packed_model(quote(tensor.name) + " does not start at a multiple of " +
                                std::to_string(packed_alignment) + " bytes");
-}
-
-/// Whether no float (a bfloat16 counts as the upper half of one) among `count` is NaN or infinite.
-template <class Bits> bool all_finite(const unsigned char* data, std::size_t count) {
-  constexpr auto exponent = static_cast<Bits>(0x7f800000u >> (32 - 8 * sizeof(Bits)));
-  for (std::size_t i = 0; i < count; ++i) {
-    Bits bits;
-    std::memcpy(&bits, data + i * sizeof bits, sizeof bits);
-    if ((bits & exponent) == exponent)
-      return false;
-  }
-  return true;
-}
-
-inline bool is_finite(const PackedLayer& layer) {
-  const auto weights_finite = [&](const unsigned char* data, std::size_t bytes) {
-    return layer.precision == Precision::fp32   ? all_finite<std::uint32_t>(data, bytes / 4)
-           : layer.precision == Precision::bf16 ? all_finite<std::uint16_t>(data, bytes / 2)
-                                                : true;
-  };
-  const TensorView& first = layer.tensors.front();
-  if (layer.kind == PackedLayer::Kind::linear) {
-    const std::size_t header = layer.precision == Precision::int8 ? 2 * lanes : lanes; // bias, scale
-    const std::size_t skipped = panel_header_bytes(layer.precision), panel = first.shape[1];
-    for (const unsigned char* p = first.data; p != first.data + first.bytes; p += panel)
-      if (!all_finite<std::uint32_t>(p, header) || !weights_finite(p + skipped, panel - skipped))
-        return false;
-    return true;
-  }
-  const bool second_finite =
-      layer.tensors.size() == 1 || all_finite<std::uint32_t>(layer.tensors[1].data, layer.tensors[1].bytes / 4);
-  return second_finite && weights_finite(first.data, first.bytes);
-}
-
-/// Whether an int8 linear layer holds nothing below -127, and each channel's weights add up to what its panel says.
-inline bool has_right_sums(const PackedLayer& layer) {
-  const TensorView& panels = layer.tensors.front();
-  constexpr std::size_t header = panel_header_bytes(Precision::int8);
-  for (const unsigned char* p = panels.data; p != panels.data + panels.bytes; p += panels.shape[1]) {
-    std::int32_t sums[lanes];
-    std::memcpy(sums, p + 2 * lanes * sizeof(float), sizeof sums);
-    std::int64_t left[lanes];
-    std::copy(sums, sums + lanes, left);
-    for (std::size_t i = header; i < panels.shape[1]; ++i) {
-      const int weight{static_cast<std::int8_t>(p[i])};
-      if (weight < -127)
-        return false;
-      left[(i - header) / 4 % lanes] -= weight;
-    }
-    if (std::any_of(left, left + lanes, [](std::int64_t rest) { return rest != 0; }))
-      return false;
-  }
-  return true;
-}
-
-/// Whether the products of an int8 linear layer add up in 16 bits.
-inline bool has_16_bit_sums(const PackedLayer& layer) {
-  const TensorView& panels = layer.tensors.front();
-  constexpr std::size_t header = panel_header_bytes(Precision::int8), group = 4 * lanes;
-  for (const unsigned char* p = panels.data; p != panels.data + panels.bytes; p += panels.shape[1])
-    for (const unsigned char* w = p + header; w != p + panels.shape[1]; w += 2 * group)
-      for (std::size_t i = 0; i < group; i += 2) {
-        int positive = 0, negative = 0;
-        for (const std::size_t at : {i, i + 1, group + i, group + i + 1}) {
-          const int weight{static_cast<std::int8_t>(w[at])};
-          positive += std::max(weight, 0);
-          negative += std::max(-weight, 0);
-        }
-        if (std::max(positive, negative) > 128)
-          return false;
-      }
-  return true;
 }
 
 /// Whether the weights of a model of that precision may be packed for sums of so many bits.
@@ -283,12 +213,14 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   if ((!bits_text.empty() && bits_text != std::to_string(sum_bits)) || !detail::is_sum_bits(sum_bits, *precision))
     detail::throw_invalid_packed_model("sum_bits " + detail::quote(bits_text) + " in " + std::string(precision_text));
 
-  const auto has_head = [&](const char* head) { return file.find(std::string(head) + ".packed") != nullptr; };
-  const std::string sizes = detail::sizes_text(config, has_head("classifier"));
+  const auto has = [&](const char* layer) {
+    return file.find(std::string(layer) + ".packed") || file.find(std::string(layer) + ".weight");
+  };
+  const std::string sizes = detail::sizes_text(config, has);
   if (const std::string_view found = detail::metadata_value(file, packed_metadata::sizes); found != sizes)
     throw Error(ErrorCode::wrong_shape,
                 "config.json says " + sizes + "; the model was converted with " + detail::quote(found, 200));
-  State state{*precision,   sum_bits,     detail::packed_layers(config, *precision, has_head),
+  State state{*precision,   sum_bits,     detail::packed_layers(config, *precision, has),
               std::nullopt, std::nullopt, file.owner()};
   for (PackedLayer& layer : state.layers) {
     for (TensorView& tensor : layer.tensors) {
@@ -312,7 +244,7 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   }
   const std::string_view probe = detail::metadata_value(file, packed_metadata::probe);
   if (!probe.empty())
-    state.probe = detail::read_probe(probe, config, has_head("classifier"));
+    state.probe = detail::read_probe(probe, config, detail::classifies_texts(has));
   return PackedModel(std::move(state));
 }
 
@@ -323,9 +255,8 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
     throw Error(ErrorCode::invalid_argument, "weights for sums of " + std::to_string(sum_bits) + " bits in " +
                                                  std::string(precision_name(precision)) +
                                                  "; 32 expected, or 16 in int8");
-  const auto has_head = [&](const char* head) { return checkpoint.has(std::string(head) + ".weight"); };
-  State state{precision,    sum_bits,     detail::packed_layers(config, precision, has_head),
-              std::nullopt, std::nullopt, nullptr};
+  const auto has = [&](const char* layer) { return checkpoint.has(std::string(layer) + ".weight"); };
+  State state{precision, sum_bits, detail::packed_layers(config, precision, has), std::nullopt, std::nullopt, nullptr};
   std::size_t total = 0;
   for (const PackedLayer& layer : state.layers)
     for (const TensorView& tensor : layer.tensors)

@@ -23,8 +23,8 @@ struct Probe {
   static constexpr std::size_t cls_values = 8;
 
   std::vector<std::int32_t> ids; // one text, special tokens included
-  std::vector<float> logits;     // [labels]; empty for a model without classifier
-  std::vector<float> cls;        // without classifier: the first cls_values of the last hidden state of token 0
+  std::vector<float> logits;     // [labels]; empty for a model that does not classify texts
+  std::vector<float> cls;        // such a one's: the first cls_values of the last hidden state of token 0
 };
 
 namespace detail {
@@ -61,7 +61,7 @@ inline void check_probe(const std::vector<float>& stored, const std::vector<floa
     throw Error(ErrorCode::probe_mismatch, "the values differ by " + std::to_string(difference));
 }
 
-inline Probe read_probe(std::string_view json, const DistilBertConfig& config, bool has_classifier) {
+inline Probe read_probe(std::string_view json, const DistilBertConfig& config, bool classifies_texts) {
   simdjson::dom::parser parser;
   simdjson::dom::object object;
   if (parser.parse(json.data(), json.size()).get(object) != simdjson::SUCCESS)
@@ -72,8 +72,8 @@ inline Probe read_probe(std::string_view json, const DistilBertConfig& config, b
   probe.logits = probe_numbers<double, float>(object, "logits", -most, most);
   probe.cls = probe_numbers<double, float>(object, "cls", -most, most);
   if (probe.ids.empty() || probe.ids.size() > config.max_position_embeddings ||
-      probe.logits.size() != (has_classifier ? config.num_labels() : 0) ||
-      probe.cls.size() != (has_classifier ? 0 : std::min(Probe::cls_values, config.dim)))
+      probe.logits.size() != (classifies_texts ? config.num_labels() : 0) ||
+      probe.cls.size() != (classifies_texts ? 0 : std::min(Probe::cls_values, config.dim)))
     throw_invalid_packed_model("its probe does not fit config.json");
   return probe;
 }
