@@ -24,8 +24,8 @@ using Json = simdjson::dom::element;
 /// A whole golden file.
 class GoldenFile {
 public:
-  explicit GoldenFile(const std::string& name)
-      : root_(parser_.load(std::string(DISTILBERT_SOURCE_DIR) + "/tests/nn/golden/" + name).value()) {}
+  explicit GoldenFile(const std::string& name, const std::string& folder = "nn")
+      : root_(parser_.load(std::string(DISTILBERT_SOURCE_DIR) + "/tests/" + folder + "/golden/" + name).value()) {}
   Json operator[](const char* key) const { return root_[key].value(); }
 
 private:
@@ -49,32 +49,40 @@ template <class Number> std::vector<std::vector<Number>> rows_of(Json element) {
   return rows;
 }
 
+/// The shape in a golden case.
+inline Shape shape_of(Json json) {
+  const auto text = [&](const char* key) { return text_of(json[key].value()); };
+  const auto size = [&](const char* key) { return size_of(json[key].value()); };
+  return {.family = text("family"),
+          .vocab = size("vocab"),
+          .positions = size("positions"),
+          .dim = size("dim"),
+          .hidden_dim = size("hidden_dim"),
+          .n_layers = size("n_layers"),
+          .n_heads = size("n_heads"),
+          .labels = size("labels"),
+          .head = text("head"),
+          .activation = text("activation"),
+          .problem_type = text("problem_type"),
+          .dtype = text("dtype"),
+          .prefix = text("prefix"),
+          .seed = size("seed")};
+}
+
+/// The checksum in a golden case, of the weights that the reference had.
+inline std::uint64_t checksum_of(Json json) { return std::stoull(text_of(json["checksum"].value()), nullptr, 16); }
+
 /// One random model of random_models.json with the answers to its texts, which ran alone.
 struct GoldenCase {
   std::string name;
   Shape shape;
-  std::uint64_t checksum; // of the weights that the reference had
+  std::uint64_t checksum;
   std::vector<std::size_t> lengths;
   std::vector<std::vector<float>> answers; // logits; of an encoder its first and its last hidden state
 
   explicit GoldenCase(Json json)
-      : name(text_of(json["name"].value())), checksum(std::stoull(text_of(json["checksum"].value()), nullptr, 16)),
+      : name(text_of(json["name"].value())), shape(shape_of(json)), checksum(checksum_of(json)),
         answers(rows_of<float>(json["answers"].value())) {
-    const auto text = [&](const char* key) { return text_of(json[key].value()); };
-    const auto size = [&](const char* key) { return size_of(json[key].value()); };
-    shape = {.family = text("family"),
-             .vocab = size("vocab"),
-             .positions = size("positions"),
-             .dim = size("dim"),
-             .hidden_dim = size("hidden_dim"),
-             .n_layers = size("n_layers"),
-             .n_heads = size("n_heads"),
-             .labels = size("labels"),
-             .activation = text("activation"),
-             .problem_type = text("problem_type"),
-             .dtype = text("dtype"),
-             .prefix = text("prefix"),
-             .seed = size("seed")};
     for (const Json length : list_of(json["lengths"].value()))
       lengths.push_back(size_of(length));
   }

@@ -2,6 +2,7 @@
 // Model directories with random weights that are never stored: a counter-based generator gives them, bit for bit as
 // golden/random_weights.py does, which explains it.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -22,7 +23,8 @@ namespace distilbert::test {
 struct Shape {
   std::string family = "distilbert"; // or "bert"
   std::size_t vocab = 100, positions = 512, dim = 32, hidden_dim = 64, n_layers = 2, n_heads = 4;
-  std::size_t labels = 2; // 0: an encoder without head
+  std::size_t labels = 2;        // 0: an encoder without head
+  std::string head = "sequence"; // or "token", "qa", "mlm" (tied to the word embeddings), "multiple_choice"
   std::string activation = "gelu", problem_type{}, dtype = "F32", prefix = "distilbert.";
   std::uint64_t seed = 1;
 };
@@ -93,12 +95,16 @@ inline float rounded(float x, std::string_view dtype) {
 
 inline std::pair<double, double> mean_and_std(std::string_view name, std::size_t columns) {
   const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
+  if (name == "vocab_layer_norm.weight" || name == "cls.predictions.transform.LayerNorm.weight")
+    return {10.0, 1.0};
   if (name.ends_with("LayerNorm.weight") || name.ends_with("layer_norm.weight"))
     return {1.0, 0.1};
   if (name.ends_with(".bias"))
     return {0.0, 0.1};
   if (has("embeddings."))
     return {0.0, 0.05};
+  if (name == "qa_outputs.weight")
+    return {0.0, 3.0 / std::sqrt(static_cast<double>(columns))};
   const bool sharp = has("q_lin") || has("k_lin") || has("query") || has("key");
   return {0.0, (sharp ? 1.5 : 1.0) / std::sqrt(static_cast<double>(columns))};
 }
@@ -156,12 +162,22 @@ inline std::vector<Tensor> random_tensors(const Shape& shape) {
     linear(layer + names[6], shape.dim, shape.hidden_dim);
     norm(layer + names[7]);
   }
-  if (bert)
+  const bool sequence = shape.head == "sequence" || shape.head == "multiple_choice";
+  if (bert && (shape.labels == 0 || sequence))
     linear("pooler.dense", shape.dim, shape.dim);
-  if (!bert && shape.labels)
-    linear("pre_classifier", shape.dim, shape.dim);
-  if (shape.labels)
-    linear("classifier", shape.labels, shape.dim);
+  if (shape.labels == 0)
+    return all;
+  if (shape.head == "qa") {
+    linear("qa_outputs", 2, shape.dim);
+  } else if (shape.head == "mlm") {
+    linear(bert ? "cls.predictions.transform.dense" : "vocab_transform", shape.dim, shape.dim);
+    norm(bert ? "cls.predictions.transform.LayerNorm" : "vocab_layer_norm");
+    add(bert ? "cls.predictions.bias" : "vocab_projector.bias", {shape.vocab});
+  } else {
+    if (!bert && sequence)
+      linear("pre_classifier", shape.dim, shape.dim);
+    linear("classifier", shape.head == "multiple_choice" ? 1 : shape.labels, shape.dim);
+  }
   return all;
 }
 
@@ -202,13 +218,23 @@ inline void write_file(const std::filesystem::path& path, const std::string& con
     throw std::runtime_error("cannot write " + path.string());
 }
 
+/// The end of Hugging Face's class name.
+inline std::string class_suffix(const Shape& shape) {
+  if (shape.labels == 0)
+    return "Model";
+  return shape.head == "sequence" ? "ForSequenceClassification"
+         : shape.head == "token"  ? "ForTokenClassification"
+         : shape.head == "qa"     ? "ForQuestionAnswering"
+         : shape.head == "mlm"    ? "ForMaskedLM"
+                                  : "ForMultipleChoice";
+}
+
 /// config.json with Hugging Face's keys.
 inline std::string config_json(const Shape& shape) {
   const bool bert = shape.family == "bert";
-  const std::string head = shape.labels ? "ForSequenceClassification" : "Model";
   std::string json = "{\"model_type\": \"" + shape.family + "\", \"architectures\": [\"" +
-                     (bert ? "Bert" : "DistilBert") + head + "\"], \"" + (bert ? "hidden_act" : "activation") +
-                     "\": \"" + shape.activation + "\"";
+                     (bert ? "Bert" : "DistilBert") + class_suffix(shape) + "\"], \"" +
+                     (bert ? "hidden_act" : "activation") + "\": \"" + shape.activation + "\"";
   const auto add = [&](const char* key, std::size_t value) {
     json += ", \"" + std::string(key) + "\": " + std::to_string(value);
   };
@@ -230,10 +256,12 @@ inline std::string config_json(const Shape& shape) {
 /// model.safetensors: 8 bytes of header length, the header, the tensors end to end.
 inline void write_safetensors(const std::filesystem::path& path, const Shape& shape,
                               const std::vector<Tensor>& tensors) {
+  constexpr std::array<std::string_view, 5> heads{"pre_classifier", "classifier", "qa_outputs", "vocab_", "cls."};
   const std::size_t element = shape.dtype == "F32" ? 4 : 2;
   std::string header = "{", data;
   for (const Tensor& tensor : tensors) {
-    const bool head = tensor.name.starts_with("pre_classifier") || tensor.name.starts_with("classifier");
+    const bool head =
+        std::any_of(heads.begin(), heads.end(), [&](std::string_view start) { return tensor.name.starts_with(start); });
     std::string size;
     for (const std::size_t n : tensor.size)
       size += (size.empty() ? "" : ",") + std::to_string(n);

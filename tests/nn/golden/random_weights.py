@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+HEADS = ("pre_classifier", "classifier", "qa_outputs", "vocab_", "cls.")  # their tensors bear no prefix
 WORD_SUM_STD = 37837.2  # standard deviation of the sum of four uniform 16-bit words
 MASK = (1 << 64) - 1
 
@@ -29,6 +30,7 @@ class Shape:
     n_layers: int = 2
     n_heads: int = 4
     labels: int = 2  # 0: no head
+    head: str = "sequence"  # or "token", "qa", "mlm" (tied to the word embeddings), "multiple_choice"
     activation: str = "gelu"
     problem_type: str = ""
     dtype: str = "F32"
@@ -63,13 +65,18 @@ def ids(shape, text, length):
 
 
 def mean_and_std(name, columns):
-    """Spread like that of trained models; queries and keys are stretched so that attention is far from uniform."""
+    """Spread like that of trained models; queries and keys are stretched so that attention is far from uniform, and
+    so are spans and masked words so that some are much likelier than others."""
+    if name in ("vocab_layer_norm.weight", "cls.predictions.transform.LayerNorm.weight"):
+        return 10.0, 1.0
     if name.endswith("LayerNorm.weight") or name.endswith("layer_norm.weight"):
         return 1.0, 0.1
     if name.endswith(".bias"):
         return 0.0, 0.1
     if "embeddings." in name:
         return 0.0, 0.05
+    if name == "qa_outputs.weight":
+        return 0.0, 3.0 / math.sqrt(columns)
     sharp = any(part in name for part in ("q_lin", "k_lin", "query", "key"))
     return 0.0, (1.5 if sharp else 1.0) / math.sqrt(columns)
 
@@ -95,17 +102,23 @@ def rounded(values, dtype):
     return values
 
 
+def linear(name, out, columns):
+    return [(f"{name}.weight", (out, columns)), (f"{name}.bias", (out,))]
+
+
+def norm(name, dim):
+    return [(f"{name}.weight", (dim,)), (f"{name}.bias", (dim,))]
+
+
 def tensors(shape):
     """Names (without prefix) and sizes in the order in which both languages write them."""
     d, h = shape.dim, shape.hidden_dim
     bert = shape.family == "bert"
-    linear = lambda name, out, columns: [(f"{name}.weight", (out, columns)), (f"{name}.bias", (out,))]
-    norm = lambda name: [(f"{name}.weight", (d,)), (f"{name}.bias", (d,))]
     yield "embeddings.word_embeddings.weight", (shape.vocab, d)
     yield "embeddings.position_embeddings.weight", (shape.positions, d)
     if bert:
         yield "embeddings.token_type_embeddings.weight", (2, d)
-    yield from norm("embeddings.LayerNorm")
+    yield from norm("embeddings.LayerNorm", d)
     for i in range(shape.n_layers):
         layer = f"encoder.layer.{i}." if bert else f"transformer.layer.{i}."
         names = (
@@ -117,16 +130,29 @@ def tensors(shape):
         )
         for name in names[:4]:
             yield from linear(layer + name, d, d)
-        yield from norm(layer + names[4])
+        yield from norm(layer + names[4], d)
         yield from linear(layer + names[5], h, d)
         yield from linear(layer + names[6], d, h)
-        yield from norm(layer + names[7])
-    if bert:
+        yield from norm(layer + names[7], d)
+    pooled = shape.labels == 0 or shape.head in ("sequence", "multiple_choice")
+    if bert and pooled:
         yield from linear("pooler.dense", d, d)
-    elif shape.labels:
-        yield from linear("pre_classifier", d, d)
     if shape.labels:
-        yield from linear("classifier", shape.labels, d)
+        yield from head_tensors(shape)
+
+
+def head_tensors(shape):
+    d, bert = shape.dim, shape.family == "bert"
+    if shape.head == "qa":
+        yield from linear("qa_outputs", 2, d)
+    elif shape.head == "mlm":
+        yield from linear("cls.predictions.transform.dense" if bert else "vocab_transform", d, d)
+        yield from norm("cls.predictions.transform.LayerNorm" if bert else "vocab_layer_norm", d)
+        yield ("cls.predictions.bias" if bert else "vocab_projector.bias"), (shape.vocab,)
+    else:
+        if not bert and shape.head != "token":
+            yield from linear("pre_classifier", d, d)
+        yield from linear("classifier", 1 if shape.head == "multiple_choice" else shape.labels, d)
 
 
 def checksum(arrays):
