@@ -99,7 +99,7 @@ convert: build/build.ninja ## build build/bin/distilbert-convert
 	cmake --build build --target distilbert-convert
 
 .PHONY: static
-static: build/.setup ## build the programs without shared libraries into build/static/bin
+static: build/.setup-static ## build the programs without shared libraries into build/static/bin
 	cmake --preset static
 	cmake --build --preset static
 
@@ -121,7 +121,7 @@ build/build.ninja: CMakePresets.json | build/.setup
 	cmake --preset default
 	@touch $@
 
-build/.setup build/.setup-test build/.setup-bench: tools/setup-debian.sh
+build/.setup build/.setup-test build/.setup-bench build/.setup-static: tools/setup-debian.sh
 	@mkdir -p build
 	tools/setup-debian.sh $(patsubst .setup-%,%,$(filter .setup-%,$(@F)))
 	@touch $@

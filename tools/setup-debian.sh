@@ -1,19 +1,23 @@
 #!/bin/sh
-# Usage: setup-debian.sh [test|bench]
-# Installs what the programs are built with, with "test" also what `make test` and `make lint` need, and with "bench"
-# what `make bench` needs. Only what is missing is installed; when nothing is, nothing is asked and the network is not
-# touched.
+# Usage: setup-debian.sh [test|bench|static]
+# Installs what the programs are built with; with "test" also what `make test` and `make lint` need, with "bench" what
+# `make bench` needs, and with "static" what `make static` needs. Only what is missing is installed; when nothing is,
+# nothing is asked and the network is not touched.
 set -eu
 
 packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
 packages="$packages doctest-dev"
 if [ "${1-}" = test ]; then
-  packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3 python3-venv"
+  packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3-dev"
+  packages="$packages python3-venv"
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi
 if [ "${1-}" = bench ]; then
   packages="$packages libbenchmark-dev python3 python3-venv"
+fi
+if [ "${1-}" = static ]; then
+  packages="$packages python3 python3-pip"
 fi
 
 if ! command -v apt-get >/dev/null; then
