@@ -103,6 +103,10 @@ static: build/.setup-static ## build the programs without shared libraries into 
 	cmake --preset static
 	cmake --build --preset static
 
+.PHONY: wheel
+wheel: build/.setup-test ## build the Python wheel and its source package into build/dist, and check them
+	tools/wheel.sh build/dist
+
 .PHONY: install
 install: build/build.ninja ## install headers, CMake package and programs: make install PREFIX=/usr/local
 	cmake --build build --target distilbert-classify distilbert-convert

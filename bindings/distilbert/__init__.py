@@ -1,0 +1,46 @@
+"""DistilBERT on CPUs: exact, fast and small, without PyTorch.
+
+>>> import distilbert
+>>> classifier = distilbert.TextClassifier.default()
+>>> classifier("a joy from first to last").label
+'POSITIVE'
+"""
+
+from ._core import (
+    Classification,
+    DistilBertModel,
+    Encoding,
+    Error,
+    FileMissingError,
+    InvalidInputError,
+    OutOfMemoryError,
+    TextClassifier,
+    Tokenizer,
+    __version__,
+    available_isas,
+    isa,
+    set_isa,
+    set_threads,
+)
+
+__all__ = [
+    "Classification",
+    "DistilBertModel",
+    "Encoding",
+    "Error",
+    "FileMissingError",
+    "InvalidInputError",
+    "OutOfMemoryError",
+    "TextClassifier",
+    "Tokenizer",
+    "__version__",
+    "available_isas",
+    "isa",
+    "set_isa",
+    "set_threads",
+]
+
+for _name in __all__:
+    if _name[0].isupper():
+        globals()[_name].__module__ = __name__  # where users, pickles and messages find them
+del _name

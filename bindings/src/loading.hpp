@@ -1,0 +1,53 @@
+#pragma once
+// What every class with a model has: from_pretrained() with LoadOptions as keywords, and the properties of a model.
+
+#include "options.hpp"
+
+#include <distilbert/text/tokenizer.hpp>
+#include <distilbert/weights/pack.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+namespace bindings {
+
+/// A model and how many threads one call of it may use.
+template <class Model> struct Loaded {
+  Model model;
+  std::size_t threads;
+};
+
+template <class Model> void define_loading(py::class_<Loaded<Model>>& type) {
+  type.def_static(
+      "from_pretrained",
+      [](const std::filesystem::path& directory, const std::optional<std::string>& precision,
+         std::optional<std::size_t> threads, const std::optional<std::string>& isa,
+         std::optional<std::size_t> max_length, std::optional<int> sum_bits, const std::string& memory,
+         bool check_finite, bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens) {
+        const auto options = load_options(precision, threads, isa, max_length, sum_bits, memory, check_finite,
+                                          selfcheck, invalid_utf8, encode_special_tokens);
+        const py::gil_scoped_release release;
+        return Loaded<Model>{Model::from_pretrained(directory, options), options.threads};
+      },
+      py::arg("directory"), py::arg("precision") = py::none(), py::arg("threads") = py::none(),
+      py::arg("isa") = py::none(), py::arg("max_length") = py::none(), py::kw_only(), py::arg("sum_bits") = py::none(),
+      py::arg("memory") = "map", py::arg("check_finite") = false, py::arg("selfcheck") = false,
+      py::arg("invalid_utf8") = "refuse", py::arg("encode_special_tokens") = false);
+  type.def_property_readonly("max_length", [](const Loaded<Model>& self) { return self.model.max_length(); });
+  type.def_property_readonly("precision", [](const Loaded<Model>& self) {
+    return std::string(distilbert::precision_name(self.model.precision()));
+  });
+  type.def_property_readonly("threads", [](const Loaded<Model>& self) { return self.threads; });
+  type.def_property_readonly("memory_bound", [](const Loaded<Model>& self) { return self.model.memory_bound(); });
+  type.def_property_readonly(
+      "tokenizer", [](const Loaded<Model>& self) -> const distilbert::Tokenizer& { return self.model.tokenizer(); },
+      py::return_value_policy::reference_internal);
+}
+
+} // namespace bindings

@@ -1,0 +1,59 @@
+#include "options.hpp"
+
+#include <distilbert/kernels/dispatch.hpp>
+#include <distilbert/threads/cpu_count.hpp>
+
+#include <atomic>
+
+#include <pybind11/stl.h>
+
+namespace bindings {
+
+namespace {
+
+using namespace distilbert;
+
+/// Threads of models that are loaded without saying how many; 0: thread_count() decides.
+std::atomic<std::size_t> default_threads{0};
+
+} // namespace
+
+InvalidUtf8 invalid_utf8_of(const std::string& word) {
+  return option_of<InvalidUtf8>("invalid_utf8", word,
+                                {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}});
+}
+
+LoadOptions load_options(const std::optional<std::string>& precision, std::optional<std::size_t> threads,
+                         const std::optional<std::string>& isa, std::optional<std::size_t> max_length,
+                         std::optional<int> sum_bits, const std::string& memory, bool check_finite, bool selfcheck,
+                         const std::string& invalid_utf8, bool encode_special_tokens) {
+  LoadOptions options;
+  if (precision)
+    options.precision = option_of<Precision>(
+        "precision", *precision, {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}});
+  options.sum_bits = sum_bits;
+  options.memory = option_of<Memory>("memory", memory, {{"map", Memory::map}, {"copy", Memory::copy}});
+  options.threads = thread_count(threads.value_or(default_threads));
+  options.max_length = max_length.value_or(0);
+  options.encode_special_tokens = encode_special_tokens;
+  options.invalid_utf8 = invalid_utf8_of(invalid_utf8);
+  options.check_finite = check_finite;
+  options.selfcheck = selfcheck;
+  if (isa)
+    set_isa(*isa);
+  return options;
+}
+
+void bind_settings(py::module_& module) {
+  module.def("isa", [] { return std::string(isa()); });
+  module.def(
+      "set_isa", [](const std::string& name) { set_isa(name); }, py::arg("isa"));
+  module.def("available_isas", [] {
+    const auto isas = available_isas();
+    return std::vector<std::string>(isas.begin(), isas.end());
+  });
+  module.def(
+      "set_threads", [](std::size_t threads) { default_threads = thread_count(threads); }, py::arg("threads"));
+}
+
+} // namespace bindings

@@ -1,0 +1,44 @@
+#pragma once
+// Options as Python gives them, in words, and as the library takes them.
+
+#include <distilbert/error.hpp>
+#include <distilbert/load_options.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pybind11/pybind11.h>
+
+namespace bindings {
+
+namespace py = pybind11;
+
+/// The option that a word stands for. Throws ErrorCode::invalid_argument for any but `words`.
+template <class Option>
+Option option_of(const char* name, const std::string& word, const std::vector<std::pair<const char*, Option>>& words) {
+  std::string known;
+  for (const auto& [text, option] : words) {
+    if (word == text)
+      return option;
+    known += std::string(known.empty() ? "" : ", ") + '"' + text + '"';
+  }
+  throw distilbert::Error(distilbert::ErrorCode::invalid_argument,
+                          std::string(name) + " is \"" + word + "\", possible are " + known);
+}
+
+distilbert::InvalidUtf8 invalid_utf8_of(const std::string& word);
+
+/// LoadOptions of from_pretrained()'s keywords. `isa`, if there is one, is set for the whole process. threads becomes
+/// the number that the model will really use.
+distilbert::LoadOptions load_options(const std::optional<std::string>& precision, std::optional<std::size_t> threads,
+                                     const std::optional<std::string>& isa, std::optional<std::size_t> max_length,
+                                     std::optional<int> sum_bits, const std::string& memory, bool check_finite,
+                                     bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens);
+
+/// What holds for the whole process: isa(), set_isa(), available_isas(), set_threads().
+void bind_settings(py::module_& module);
+
+} // namespace bindings

@@ -1,0 +1,109 @@
+// TextClassifier and Classification.
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "loading.hpp"
+#include "text_pairs.hpp"
+#include "texts.hpp"
+
+#include <distilbert/tasks/text_classifier.hpp>
+
+#include <cstddef>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <pybind11/stl.h>
+
+namespace bindings {
+
+namespace {
+
+using distilbert::Classification;
+using distilbert::TextClassifier;
+
+std::string repr(const Classification& self) {
+  return py::str("Classification(label={!r}, score={:.6f}, token_count={}, truncated={})")
+      .format(self.label, self.score, self.token_count, self.truncated);
+}
+
+py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
+  if (py::isinstance<py::str>(texts)) {
+    Texts text;
+    text.add(texts, 0);
+    return py::cast(without_gil([&] { return self.model.classify(text.values().front()); }));
+  }
+  py::list answers;
+  Items items(texts);
+  Progress bar(progress, texts);
+  const auto take = [&](std::vector<Classification>&& chunk_answers) {
+    for (Classification& answer : chunk_answers)
+      answers.append(py::cast(std::move(answer)));
+  };
+  if (!items.empty() && py::isinstance<py::tuple>(items.front()))
+    for_each_chunk<TextPairs>(
+        items, self.threads, bar, [&](const TextPairs& chunk) { return self.model.classify_pairs(chunk.values()); },
+        take);
+  else
+    for_each_chunk<Texts>(
+        items, self.threads, bar, [&](const Texts& chunk) { return self.model.classify(chunk.values()); }, take);
+  return answers;
+}
+
+py::array_t<float> logits(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
+  std::vector<float> all;
+  Items items(texts);
+  Progress bar(progress, texts);
+  for_each_chunk_of_any(
+      items, self.threads, bar, [&](const auto& chunk) { return self.model.logits(chunk.values()); },
+      [&](std::vector<float>&& logits) { all.insert(all.end(), logits.begin(), logits.end()); });
+  const auto labels = static_cast<py::ssize_t>(self.model.config().num_labels());
+  const auto rows = static_cast<py::ssize_t>(all.size()) / labels;
+  return to_array(std::move(all), {rows, labels});
+}
+
+} // namespace
+
+void bind_text_classifier(py::module_& module) {
+  using State = std::tuple<std::string, float, std::vector<float>, std::vector<float>, std::size_t, bool>;
+  py::class_<Classification>(module, "Classification")
+      .def_readonly("label", &Classification::label)
+      .def_readonly("score", &Classification::score)
+      .def_readonly("token_count", &Classification::token_count)
+      .def_readonly("truncated", &Classification::truncated)
+      .def_property_readonly("scores",
+                             [](py::object self) { return view(self.cast<const Classification&>().scores, self); })
+      .def_property_readonly("logits",
+                             [](py::object self) { return view(self.cast<const Classification&>().logits, self); })
+      .def("__repr__", &repr)
+      .def(py::pickle(
+          [](const Classification& self) {
+            return State(self.label, self.score, self.scores, self.logits, self.token_count, self.truncated);
+          },
+          [](State state) {
+            auto& [label, score, scores, logits, token_count, truncated] = state;
+            return Classification{std::move(label),  score,       std::move(scores),
+                                  std::move(logits), token_count, truncated};
+          }));
+
+  py::class_<Loaded<TextClassifier>> type(module, "TextClassifier");
+  define_loading(type);
+  type.def_static("default", [](const py::kwargs& options) {
+    const py::list package = py::module_::import("distilbert").attr("__path__");
+    const std::string directory = package[0].cast<std::string>() + "/models/sst2";
+    return py::type::of<Loaded<TextClassifier>>().attr("from_pretrained")(directory, **options);
+  });
+  type.def("__call__", &classify, py::arg("texts"), py::kw_only(), py::arg("progress") = false);
+  type.def("logits", &logits, py::arg("texts"), py::kw_only(), py::arg("progress") = false);
+  type.def_property_readonly("labels", [](const Loaded<TextClassifier>& self) { return self.model.config().id2label; });
+  type.def_property_readonly("id2label", [](const Loaded<TextClassifier>& self) {
+    py::dict names;
+    const auto& labels = self.model.config().id2label;
+    for (std::size_t id = 0; id < labels.size(); ++id)
+      names[py::int_(id)] = labels[id];
+    return names;
+  });
+}
+
+} // namespace bindings

@@ -1,0 +1,142 @@
+#include "texts.hpp"
+
+#include <distilbert/error.hpp>
+
+#include <limits>
+
+#include <pybind11/numpy.h>
+
+namespace bindings {
+
+namespace {
+
+std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
+
+/// UTF-8 in which each lone surrogate is one ill-formed byte, of which the library makes what it is told to.
+std::string repair(py::handle text) {
+  const auto bytes = py::reinterpret_steal<py::bytes>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "surrogatepass"));
+  if (!bytes)
+    throw py::error_already_set();
+  const std::string_view encoded = bytes;
+  std::string repaired;
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    const bool surrogate = encoded[i] == '\xED' && static_cast<unsigned char>(encoded[i + 1]) >= 0xA0;
+    repaired += surrogate ? '\xFF' : encoded[i];
+    i += surrogate ? 2 : 0;
+  }
+  return repaired;
+}
+
+} // namespace
+
+void Texts::add(py::handle text, std::size_t index) {
+  if (!py::isinstance<py::str>(text))
+    throw py::type_error("text " + std::to_string(index) + ": str expected, " + type_name(text) + " found");
+  Py_ssize_t size = 0;
+  const char* utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  if (utf8) {
+    strings_.push_back(py::reinterpret_borrow<py::object>(text));
+    views_.emplace_back(utf8, static_cast<std::size_t>(size));
+  } else {
+    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+      throw py::error_already_set();
+    PyErr_Clear();
+    views_.push_back(repaired_.emplace_back(repair(text)));
+  }
+  tokens_ += views_.back().size() / 4 + 2; // English has four to five bytes a token
+}
+
+void TokenIds::add(py::handle ids, std::size_t index) {
+  const std::string text = "text " + std::to_string(index);
+  if (py::isinstance<py::str>(ids) || !py::isinstance<py::sequence>(ids))
+    throw py::type_error(text + ": token ids expected (a list of int, or an array of integers), " + type_name(ids) +
+                         " found");
+  const py::array array = py::module_::import("numpy").attr("asarray")(ids);
+  const char kind = array.dtype().kind();
+  if (array.ndim() != 1 || (kind != 'i' && kind != 'u' && array.size() > 0))
+    throw py::type_error(text + ": token ids expected (one axis of integers), found are " +
+                         std::to_string(array.ndim()) + " axes of " + std::string(py::str(array.dtype())));
+  const auto wide = py::array_t<std::int64_t, py::array::forcecast | py::array::c_style>::ensure(array);
+  if (!wide)
+    throw py::error_already_set();
+  std::vector<std::int32_t>& narrow = ids_.emplace_back();
+  narrow.reserve(static_cast<std::size_t>(wide.size()));
+  for (py::ssize_t i = 0; i < wide.size(); ++i) {
+    const std::int64_t id = wide.data()[i];
+    if (id < std::numeric_limits<std::int32_t>::min() || id > std::numeric_limits<std::int32_t>::max())
+      throw distilbert::Error(distilbert::ErrorCode::invalid_token_id,
+                              text + " has the token id " + std::to_string(id));
+    narrow.push_back(static_cast<std::int32_t>(id));
+  }
+  tokens_ += narrow.size();
+}
+
+Items::Items(const py::object& iterable) {
+  if (py::isinstance<py::str>(iterable)) {
+    iterator_ = py::iter(py::make_tuple(iterable));
+  } else {
+    if (py::isinstance<py::bytes>(iterable) || py::isinstance<py::bytearray>(iterable) ||
+        !PyObject_HasAttrString(iterable.ptr(), "__iter__"))
+      throw py::type_error("a str or an iterable of texts expected, " + type_name(iterable) + " found");
+    iterator_ = py::iter(iterable);
+  }
+  pop();
+}
+
+void Items::pop() {
+  next_ = py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr()));
+  if (!next_ && PyErr_Occurred())
+    throw py::error_already_set();
+}
+
+Progress::Progress(bool show, const py::object& texts) {
+  if (!show)
+    return;
+  try {
+    py::object total = py::none();
+    if (py::isinstance<py::str>(texts))
+      total = py::int_(1);
+    else if (py::hasattr(texts, "__len__"))
+      total = py::int_(py::len(texts));
+    bar_ = py::module_::import("tqdm.auto").attr("tqdm")(py::arg("total") = total, py::arg("unit") = "text");
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_ImportError))
+      throw;
+    py::raise_from(error, PyExc_ImportError, "progress=True needs tqdm: pip install 'distilbert-cpp[progress]'");
+    throw py::error_already_set();
+  }
+}
+
+Progress::~Progress() {
+  if (!bar_)
+    return;
+  const py::error_scope pending; // the bar closes while an exception passes, too
+  try {
+    bar_.attr("close")();
+  } catch (py::error_already_set& error) {
+    error.discard_as_unraisable("closing the progress bar");
+  }
+}
+
+void Progress::update(std::size_t texts) {
+  if (bar_)
+    bar_.attr("update")(texts);
+}
+
+distilbert::Error renumbered(const distilbert::Error& error, std::size_t first, std::size_t texts) {
+  if (first == 0)
+    return error;
+  const std::string_view what = error.what(), sentence = distilbert::describe(error.code()), text = "text ";
+  std::string_view detail = what.substr(std::min(what.size(), sentence.size() + 2));
+  const std::size_t end = detail.find_first_not_of("0123456789", text.size());
+  if (detail.substr(0, text.size()) == text && end != text.size()) {
+    const std::size_t index = std::stoul(std::string(detail.substr(text.size(), end)));
+    const std::string rest(end == std::string_view::npos ? "" : detail.substr(end));
+    return {error.code(), std::string(text) + std::to_string(first + index) + rest};
+  }
+  if (texts == 1) // the library gives a text alone no number
+    return {error.code(), std::string(text) + std::to_string(first) + ": " + std::string(detail)};
+  return error;
+}
+
+} // namespace bindings

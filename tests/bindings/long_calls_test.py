@@ -1,0 +1,101 @@
+"""Long calls: other threads run, Ctrl-C stops them, progress is told, memory does not grow."""
+
+import concurrent.futures
+import os
+import signal
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+
+
+def test_eight_threads_on_one_model(sentiment):
+    texts = [f"film number {i} is {'good' if i % 3 else 'bad'}" for i in range(200)]
+    expected = sentiment.logits(texts)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: sentiment.logits(texts), range(16)):
+            np.testing.assert_array_equal(found, expected)
+        labels = list(pool.map(lambda text: sentiment(text).label, texts))
+    assert labels == [sentiment.labels[row.argmax()] for row in expected]
+
+
+def test_python_runs_meanwhile(sentiment):
+    ticks = []
+    done = threading.Event()
+
+    def tick():
+        while not done.wait(0.005):
+            ticks.append(time.monotonic())
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    start = time.monotonic()
+    sentiment.logits(["a film of some length that is neither good nor bad, but long"] * 3000)
+    end = time.monotonic()
+    done.set()
+    ticker.join()
+    assert sum(start < at < end for at in ticks) > 3
+
+
+def test_ctrl_c_stops_a_long_call(sentiment):
+    def endless():
+        while True:
+            yield "a film of some length that is neither good nor bad, but long"
+
+    start = []
+
+    def interrupt():
+        start.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.5, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        sentiment(endless())
+    assert time.monotonic() - start[0] < 2
+    timer.join()
+    assert sentiment("good").label == "POSITIVE"
+
+
+def test_progress_is_told(sentiment, monkeypatch):
+    class Bar:
+        def __init__(self, total, unit):
+            self.total, self.unit, self.done, self.closed = total, unit, 0, False
+            bars.append(self)
+
+        def update(self, texts):
+            self.done += texts
+
+        def close(self):
+            self.closed = True
+
+    bars = []
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    sentiment(["good"] * 5000, progress=True)
+    sentiment.logits(iter(["good"] * 7), progress=True)
+    with pytest.raises(TypeError):
+        sentiment(["good", 7], progress=True)
+    assert [(bar.total, bar.unit, bar.done, bar.closed) for bar in bars] == [
+        (5000, "text", 5000, True), (None, "text", 7, True), (2, "text", 0, True)]  # fmt: skip
+
+
+def test_texts_are_not_kept(sentiment):
+    """A generator's texts are gone before it yields the last: logits() holds a chunk of them at a time."""
+    alive, most = [0], [0]
+
+    class Text(str):
+        def __new__(cls, value):
+            alive[0] += 1
+            most[0] = max(most[0], alive[0])
+            return super().__new__(cls, value)
+
+        def __del__(self):
+            alive[0] -= 1
+
+    texts = 200_000
+    assert sentiment.logits(Text("x" * 40) for _ in range(texts)).shape == (texts, 2)
+    assert most[0] < texts / 2

@@ -1,0 +1,36 @@
+"""A program that uses all of the package; mypy --strict must find nothing in it."""
+
+from typing import Optional
+
+import numpy as np
+import numpy.typing as npt
+
+import distilbert
+
+
+def classify() -> tuple[str, float, int]:
+    classifier = distilbert.TextClassifier.default(threads=1)
+    answer: distilbert.Classification = classifier("a joy from first to last")
+    answers: list[distilbert.Classification] = classifier(["a", "b"], progress=False)
+    logits: npt.NDArray[np.float32] = classifier.logits([[101, 102], [101, 2023, 102]])
+    scores: dict[str, float] = dict(zip(classifier.labels, answers[0].scores.tolist()))
+    return answer.label, scores["POSITIVE"] + float(logits[0, 0]), classifier.max_length
+
+
+def encode(tokenizer: distilbert.Tokenizer) -> Optional[int]:
+    encoding: distilbert.Encoding = tokenizer.encode("one", "two", max_length=8)
+    windows: list[distilbert.Encoding] = tokenizer.encode_windows("a long text", max_length=4, stride=1)
+    text: str = tokenizer.decode(windows[0].ids)
+    return tokenizer.id(text) if len(encoding) > 3 else tokenizer.mask_id
+
+
+def hidden_states(directory: str) -> npt.NDArray[np.float32]:
+    model = distilbert.DistilBertModel.from_pretrained(directory, "fp32", memory="copy")
+    states: list[npt.NDArray[np.float32]] = model(["a", "b"])
+    return np.concatenate([states[0][:1], model.cls("c")])
+
+
+try:
+    classify()
+except distilbert.Error as error:
+    code: str = error.code
