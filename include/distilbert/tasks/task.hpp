@@ -128,13 +128,21 @@ public:
   }
 
   /// What is encoded already, as it is.
-  static void append(const Encoding& encoding, Batch& batch) { batch.add(encoding.ids.data(), encoding.size()); }
+  static void append(const Encoding& encoding, Batch& batch) {
+    batch.type_ids.insert(batch.type_ids.end(), encoding.type_ids.begin(), encoding.type_ids.end());
+    batch.add(encoding.ids.data(), encoding.size());
+  }
 
-  /// Texts as windows of max_length() tokens.
+  /// Texts as windows.
   struct Windows {
     std::vector<Encoding> encodings; // those of text i are encodings[first[i]] to encodings[first[i + 1] - 1]
     std::vector<std::size_t> first;  // [texts + 1]
     std::size_t stride;
+
+    /// The text of window w.
+    std::size_t text_of(std::size_t w) const {
+      return static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), w) - first.begin()) - 1;
+    }
 
     /// Tokens of a text in all its windows, special tokens included.
     std::size_t token_count(std::size_t text) const {
@@ -161,22 +169,41 @@ public:
     }
   };
 
-  /// Errors: Tokenizer::encode_windows', with the index of the text if there are several.
-  Windows windows_of(const std::vector<std::string_view>& texts, std::size_t stride,
-                     OffsetUnit offset_unit = OffsetUnit::bytes) const {
-    EncodeOptions options;
-    options.max_length = max_length();
-    options.stride = stride;
-    options.offset_unit = offset_unit;
+  /// Throws invalid_truncation if windows of max_length tokens that share `stride` would have nothing new.
+  static void check_stride(std::size_t stride, std::size_t max_length) {
+    const std::size_t room = room_for_text(max_length, 2);
+    if (stride > 0 && stride >= room)
+      throw_invalid_truncation("a stride of " + std::to_string(stride) + " in windows of " + std::to_string(room) +
+                               " tokens");
+  }
+
+  /// Texts 0 to count - 1 as the windows, consecutive ones of which share `stride` tokens, that encode(i) gives. Its
+  /// errors get the index of the text if there are several.
+  template <class Encode> static Windows windows_of(std::size_t count, std::size_t stride, const Encode& encode) {
     Windows windows{{}, {0}, stride};
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      numbered(i, texts.size(), [&] {
-        for (Encoding& window : tokenizer().encode_windows(texts[i], options))
+    for (std::size_t i = 0; i < count; ++i) {
+      numbered(i, count, [&] {
+        for (Encoding& window : encode(i))
           windows.encodings.push_back(std::move(window));
       });
       windows.first.push_back(windows.encodings.size());
     }
     return windows;
+  }
+
+  /// Texts as windows of max_length() tokens; without a stride only the first of each text. Errors:
+  /// Tokenizer::encode_windows'.
+  Windows windows_of(const std::vector<std::string_view>& texts, std::optional<std::size_t> stride,
+                     OffsetUnit offset_unit = OffsetUnit::bytes) const {
+    EncodeOptions options;
+    options.max_length = max_length();
+    options.offset_unit = offset_unit;
+    options.stride = stride.value_or(0);
+    check_stride(options.stride, options.max_length);
+    return windows_of(texts.size(), options.stride, [&](std::size_t i) {
+      return stride ? tokenizer().encode_windows(texts[i], options)
+                    : std::vector<Encoding>{tokenizer().encode(texts[i], options)};
+    });
   }
 
   /// Runs texts 0 to count - 1 through the model, in batches that the threads share out.

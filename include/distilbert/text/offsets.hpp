@@ -1,6 +1,7 @@
 #pragma once
 // Where in the text a token comes from, and in which unit that is counted.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -54,6 +55,16 @@ inline void convert_spans(std::string_view text, OffsetUnit unit, std::vector<Sp
   PositionConverter begin(text, unit), end(text, unit);
   for (Span& span : spans)
     span = {begin(span.begin), end(span.end)};
+}
+
+/// Turns byte positions, in any order, into positions of `unit`.
+inline void convert_positions(std::string_view text, OffsetUnit unit, std::vector<std::uint32_t*> positions) {
+  if (unit == OffsetUnit::bytes)
+    return;
+  std::sort(positions.begin(), positions.end(), [](const auto* a, const auto* b) { return *a < *b; });
+  PositionConverter convert(text, unit);
+  for (std::uint32_t* position : positions)
+    *position = convert(*position);
 }
 
 } // namespace detail

@@ -159,20 +159,25 @@ public:
     return {ids.size() - before, truncated};
   }
 
-  /// Text for ids, as the WordPiece decoder of Hugging Face tokenizers: "##" glues, and spaces before punctuation go if
-  /// the model's files ask for that cleanup. Errors: ErrorCode::invalid_token_id for an id outside the vocabulary.
-  std::string decode(const std::int32_t* ids, std::size_t count, bool skip_special_tokens = true) const {
+  /// Text for tokens, as the WordPiece decoder of Hugging Face tokenizers: "##" glues, and spaces before punctuation go
+  /// if the model's files ask for that cleanup.
+  std::string convert_tokens_to_string(const std::vector<std::string>& tokens) const {
     std::string text;
-    bool first = true;
-    for (std::size_t i = 0; i < count; ++i) {
-      std::string token(this->token(ids[i]));
-      const AddedTokens::Entry* added = added_tokens_.find(ids[i]);
-      if (skip_special_tokens && added != nullptr && added->special)
-        continue;
-      text += detail::decode_token(std::move(token), first, config_.decoder_prefix, config_.decoder_cleanup);
-      first = false;
-    }
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      text += detail::decode_token(tokens[i], i == 0, config_.decoder_prefix, config_.decoder_cleanup);
     return text;
+  }
+
+  /// The same for ids. Errors: ErrorCode::invalid_token_id for an id outside the vocabulary.
+  std::string decode(const std::int32_t* ids, std::size_t count, bool skip_special_tokens = true) const {
+    std::vector<std::string> tokens;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string_view token = this->token(ids[i]);
+      const AddedTokens::Entry* added = added_tokens_.find(ids[i]);
+      if (!skip_special_tokens || added == nullptr || !added->special)
+        tokens.emplace_back(token);
+    }
+    return convert_tokens_to_string(tokens);
   }
 
   std::string decode(const std::vector<std::int32_t>& ids, bool skip_special_tokens = true) const {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "unicode_tables.hpp"
@@ -34,6 +36,23 @@ inline std::string_view trim_end(std::string_view text) {
     text.remove_suffix(last.length);
   }
   return text;
+}
+
+/// text in lower case, code point by code point.
+inline std::string lower_case(std::string_view text) {
+  std::string lower;
+  for (std::size_t position = 0; position < text.size();) {
+    const DecodedCodePoint decoded = decode_utf8(text, position);
+    position += decoded.length;
+    if (!has(kind_of(decoded.code_point), flag::has_lowercase)) {
+      append_utf8(decoded.code_point, lower);
+      continue;
+    }
+    const auto& lowercase = find_mapping(lowercase_mappings, decoded.code_point);
+    for (std::uint32_t i = 0; i < lowercase.length; ++i)
+      append_utf8(lowercase.to[i], lower);
+  }
+  return lower;
 }
 
 } // namespace distilbert::detail
