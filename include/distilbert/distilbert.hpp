@@ -73,12 +73,14 @@
 // 4. hidden states -> answer
 #include "tasks/sequence_classification.hpp" // DistilBertForSequenceClassification
 #include "tasks/token_classification.hpp"    // DistilBertForTokenClassification
+#include "tasks/question_answering.hpp"      // DistilBertForQuestionAnswering
 #include "tasks/task.hpp"                    // what the whole paths share
 #include "tasks/text_classifier.hpp"         // TextClassifier: the whole path
 #include "tasks/sentence_transformers.hpp"   // Pooling, and the files of sentence-transformers
 #include "tasks/sentence_embedder.hpp"       // SentenceEmbedder: a text's vector
 #include "tasks/entities.hpp"                // from the scores of tokens to entities
 #include "tasks/token_classifier.hpp"        // TokenClassifier: named entities and the like
+#include "tasks/question_answerer.hpp"       // QuestionAnswerer: answers from a text
 
 // 5. the arithmetic
 #include "kernels/contract.hpp"         // Kernels: what each operation computes
