@@ -245,8 +245,14 @@ TEST_CASE("NaN in the weights never becomes a score") {
   const RandomModel model(small, std::move(tensors));
   const auto classifier = TokenClassifier::from_pretrained(model.path());
   CHECK(classifier.classify("w49").size() == 1);
-  const std::string message = message_of(ErrorCode::non_finite_result, [&] { classifier.classify({"w5", "w50 w6"}); });
-  CHECK(message.find("text 1") != message.npos);
+  const std::string windows = words(100);
+  for (const auto& stride : {std::optional<std::size_t>(), std::optional<std::size_t>(3)}) {
+    const std::string message = message_of(ErrorCode::non_finite_result, [&] {
+      classifier.classify({"w5", windows.substr(0, windows.find(" w50")), "w50 w6"},
+                          options_with(Aggregation::max, stride));
+    });
+    CHECK(message.find("text 2") != message.npos);
+  }
 }
 
 TEST_CASE("a model of another kind is refused") {

@@ -28,7 +28,7 @@ struct QuestionAnswererOptions {
   std::size_t max_length = 0;
   /// Tokens of the context that consecutive windows share; by default 128, or half of max_length if that is less.
   std::optional<std::size_t> doc_stride;
-  /// Also give the answer "" with the score of the window that is least sure that it has none.
+  /// Rank among the answers also that there is none: "" from 0 to 0, with the least probability that a window gives it.
   bool handle_impossible_answer = false;
   /// Answers begin and end where words do.
   bool align_to_words = true;
@@ -38,17 +38,17 @@ struct QuestionAnswererOptions {
 
 /// A part of a context.
 struct Answer {
-  std::string text;
-  float score = 0; // probability of its first token as the start times that of its last as the end; summed up where
-                   // windows share an answer, or the context repeats it, in upper or lower case: begin and end are then
-                   // those of the first window's most probable one
-  std::uint32_t begin = 0, end = 0; // where it stands in the context; 0 and 0 for no answer
+  std::string text;                 // the context from begin to end
+  float score = 0;                  // probability that it begins there times probability that it ends there, in its
+                                    // window; the sum for a text found several times, in whatever case, and so maybe
+                                    // more than 1
+  std::uint32_t begin = 0, end = 0; // in the context, of the most probable one in the first window that has it
 };
 
 /// Extractive question answering with everything that belongs to it: tokenizer, model, windows over long contexts.
-/// Answers are those of transformers' question-answering pipeline, whose max_question_len has no effect there either;
-/// only what that adds to fill top_k is left out: spans of score 0 that end before they begin, are longer than
-/// max_answer_length, or are no part of the context.
+/// Answers are those of transformers' question-answering pipeline, whose max_question_len has no effect with its fast
+/// tokenizers. What it gives besides is left out here: spans of score 0 to fill top_k, which end before they begin or
+/// are longer than max_answer_length, and spans of a question in which somebody wrote "[CLS]".
 ///
 ///   const auto answerer = QuestionAnswerer::from_pretrained("squad");
 ///   const auto answers = answerer.answer("Who lives in Oxford?", "Maria Smith lives in Oxford.");
@@ -87,10 +87,10 @@ public:
       return tokenizer().encode_windows(pairs[i].first, pairs[i].second, encode);
     });
     std::vector<Candidates> candidates(windows.encodings.size());
-    task_.run(windows.encodings, [&](std::size_t first, const Batch& batch, const float* logits) {
+    task_.run(windows, [&](std::size_t first, const Batch& batch, const float* logits) {
       for (std::size_t i = 0; i < batch.texts(); ++i)
-        candidates[first + i] =
-            candidates_of(windows.encodings[first + i], first + i, logits + 2 * batch.offsets[i], options);
+        candidates[first + i] = candidates_of(windows.encodings[first + i], windows.text_of(first + i),
+                                              logits + 2 * batch.offsets[i], options);
     });
     std::vector<std::vector<Answer>> answers(pairs.size());
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -138,7 +138,8 @@ private:
     return encode;
   }
 
-  /// The most probable spans of a window, about twice as many as asked for if some may become one when aligned.
+  /// The most probable spans of a window: more than asked for if several may become one when they are aligned. `number`
+  /// is that of the pair.
   Candidates candidates_of(const Encoding& window, std::size_t number, const float* logits,
                            const QuestionAnswererOptions& options) const {
     // Probabilities are shared out among the tokens of the context and [CLS], which stands for no answer.

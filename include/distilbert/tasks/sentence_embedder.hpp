@@ -113,7 +113,7 @@ public:
     const std::size_t dim = task_.model().width();
     const auto windows = task_.windows_of(texts, stride);
     std::vector<float> rows(windows.encodings.size() * dim), vectors(texts.size() * dimensions_);
-    task_.run(windows.encodings, [&](std::size_t first, const Batch& batch, const float* pooled) {
+    task_.run(windows, [&](std::size_t first, const Batch& batch, const float* pooled) {
       std::copy_n(pooled, batch.texts() * dim, rows.data() + first * dim);
     });
     for (std::size_t i = 0; i < texts.size(); ++i)

@@ -206,14 +206,20 @@ public:
     });
   }
 
+  struct Unchanged {
+    std::size_t operator()(std::size_t i) const { return i; }
+  };
+
   /// Runs texts 0 to count - 1 through the model, in batches that the threads share out.
   ///   tokens_of(i)                 tokens of text i, or a guess
   ///   append(i, batch)             appends text i to the batch; where there are several texts, its error names i
   ///   body(first, batch, answer)   takes the answer to the texts of the batch, which are first, first + 1, ...; it is
   ///                                called from several threads at once
+  ///   number_of(i)                 the number that text i has in non_finite_result, if another than i
   /// Throws what these do, what Model::forward does, and non_finite_result.
-  template <class Tokens, class Append, class Body>
-  void run(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body) const {
+  template <class Tokens, class Append, class Body, class Number = Unchanged>
+  void run(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body,
+           const Number& number_of = {}) const {
     run_batches(count, tokens_of, [&](std::size_t first, std::size_t last, ThreadPool* pool) {
       Batch batch;
       batch.first_text = first;
@@ -227,17 +233,19 @@ public:
       const bool by_token = model().rows(batch) != batch.texts();
       for (std::size_t text = 0; text < batch.texts(); ++text) {
         const float* row = answer.data() + (by_token ? batch.offsets[text] : text) * model().width();
-        check_finite(row, (by_token ? batch.length(text) : 1) * model().width(), first + text);
+        check_finite(row, (by_token ? batch.length(text) : 1) * model().width(), number_of(first + text));
       }
       body(first, batch, answer.data());
     });
   }
 
-  /// The same of texts that are encoded already.
-  template <class Body> void run(const std::vector<Encoding>& encodings, const Body& body) const {
+  /// The same of windows, of which an error names the text.
+  template <class Body> void run(const Windows& windows, const Body& body) const {
+    const std::vector<Encoding>& encodings = windows.encodings;
     run(
-        encodings.size(), [&](std::size_t i) { return encodings[i].size(); },
-        [&](std::size_t i, Batch& batch) { append(encodings[i], batch); }, body);
+        encodings.size(), [&](std::size_t w) { return encodings[w].size(); },
+        [&](std::size_t w, Batch& batch) { append(encodings[w], batch); }, body,
+        [&](std::size_t w) { return windows.text_of(w); });
   }
 
   /// Throws non_finite_result with the number of the text.

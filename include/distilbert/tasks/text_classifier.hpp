@@ -64,7 +64,7 @@ public:
   std::vector<Classification> classify_windows(const std::vector<std::string_view>& texts, std::size_t stride) const {
     const auto windows = task_.windows_of(texts, stride);
     std::vector<float> logits(windows.encodings.size() * labels());
-    task_.run(windows.encodings, [&](std::size_t first, const Batch& batch, const float* answer) {
+    task_.run(windows, [&](std::size_t first, const Batch& batch, const float* answer) {
       std::copy_n(answer, batch.texts() * labels(), logits.data() + first * labels());
     });
     std::vector<Classification> answers(texts.size());

@@ -68,7 +68,7 @@ public:
     const detail::EntityFinder finder(tokenizer(), config().id2label, options.aggregation, options.ignore_labels);
     const auto windows = task_.windows_of(texts, options.stride);
     std::vector<std::vector<Entity>> found(windows.encodings.size());
-    run(windows.encodings, [&](std::size_t w, const std::vector<float>& scores) {
+    run(windows, [&](std::size_t w, const std::vector<float>& scores) {
       found[w] = finder.find(texts[windows.text_of(w)], windows.encodings[w], scores.data());
     });
     std::vector<std::vector<Entity>> answers(texts.size());
@@ -101,7 +101,7 @@ public:
                                   OffsetUnit offset_unit = OffsetUnit::bytes) const {
     auto windows = task_.windows_of(texts, std::nullopt, offset_unit);
     std::vector<TokenScores> answers(texts.size());
-    run(windows.encodings, [&](std::size_t i, std::vector<float>& scores) { answers[i].scores = std::move(scores); });
+    run(windows, [&](std::size_t i, std::vector<float>& scores) { answers[i].scores = std::move(scores); });
     for (std::size_t i = 0; i < texts.size(); ++i)
       answers[i].tokens = std::move(windows.encodings[i]);
     return answers;
@@ -119,9 +119,9 @@ private:
 
   explicit TokenClassifier(Task task) : task_(std::move(task)) {}
 
-  /// body(i, scores [tokens, labels] of encoding i), from several threads at once.
-  template <class Body> void run(const std::vector<Encoding>& encodings, const Body& body) const {
-    task_.run(encodings, [&](std::size_t first, const Batch& batch, const float* logits) {
+  /// body(w, scores [tokens, labels] of window w), from several threads at once.
+  template <class Body> void run(const Task::Windows& windows, const Body& body) const {
+    task_.run(windows, [&](std::size_t first, const Batch& batch, const float* logits) {
       const std::size_t labels = task_.model().width();
       std::vector<float> row(padded(labels));
       for (std::size_t i = 0; i < batch.texts(); ++i) {
@@ -131,7 +131,8 @@ private:
           active_kernels().softmax(row.data(), labels);
           scores.insert(scores.end(), row.data(), row.data() + labels);
         }
-        Task::check_finite(scores.data(), scores.size(), first + i); // logits too far apart for fp32 have no softmax
+        // logits too far apart for fp32 have no softmax
+        Task::check_finite(scores.data(), scores.size(), windows.text_of(first + i));
         body(first + i, scores);
       }
     });
