@@ -62,8 +62,8 @@ def test_lone_surrogates(call):
 
 
 def test_texts_are_counted_from_the_start_of_the_call(sentiment):
-    texts = ["good"] * 50_000 + ["\ud800"] + ["bad"] * 3
-    with pytest.raises(ValueError, match="text 50000: ill-formed at byte 0"):
+    texts = ["good"] * 5_000 + ["\ud800"] + ["bad"] * 3
+    with pytest.raises(ValueError, match="text 5000: ill-formed at byte 0"):
         sentiment(texts)
 
 
@@ -122,7 +122,7 @@ def test_weights_that_are_not_numbers(tmp_path, weights):
     broken = {name: tensor.copy() for name, tensor in weights.items()}
     broken["classifier.weight"][1, 2] = np.nan
     directory = tiny_model.write(tmp_path, broken)
-    with pytest.raises(Error, match="classifier.weight") as caught:
+    with pytest.raises(Error, match='"classifier"') as caught:
         TextClassifier.from_pretrained(directory, check_finite=True)
     assert caught.value.code == "non_finite_weight"
     with pytest.raises(Error) as caught:
