@@ -81,6 +81,7 @@
 #include "tasks/entities.hpp"                // from the scores of tokens to entities
 #include "tasks/token_classifier.hpp"        // TokenClassifier: named entities and the like
 #include "tasks/question_answerer.hpp"       // QuestionAnswerer: answers from a text
+#include "tasks/zero_shot_classifier.hpp"    // ZeroShotClassifier: labels of the user's own
 
 // 5. the arithmetic
 #include "kernels/contract.hpp"         // Kernels: what each operation computes

@@ -21,14 +21,15 @@ inline std::string first_words(std::size_t count) {
   return words;
 }
 
-/// models.model(): the family leads the key, the rest of which makes the seed.
+/// models.model(): the family leads the key, the rest of which makes the seed unless the shape has one of its own.
 inline Shape golden_shape(const std::string& key, Shape shape) {
   const std::size_t split = key.find('_');
   shape.family = key.substr(0, split);
   shape.vocab = 4000;
   shape.positions = 128;
   shape.prefix = shape.labels == 0 ? "" : shape.family + ".";
-  shape.seed = fnv1a(key.substr(split + 1)) % 1000;
+  if (shape.seed == Shape{}.seed)
+    shape.seed = fnv1a(key.substr(split + 1)) % 1000;
   return shape;
 }
 

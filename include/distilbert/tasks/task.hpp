@@ -52,8 +52,16 @@ inline void selfcheck(const PackedModel& weights, const DistilBertConfig& config
   check_probe(probe.logits, logits, weights.precision());
 }
 
+/// Applies a function of the kernels to values that lie in unpadded memory.
+inline void apply(void (*function)(float* x, std::size_t count), std::vector<float>& values) {
+  const std::size_t count = values.size();
+  values.resize(padded(count));
+  function(values.data(), count);
+  values.resize(count);
+}
+
 /// A model with all that it takes to run texts through it. Immutable once loaded; all methods may be called from any
-/// number of threads at once. Movable, not copyable. `Model` is a head, which has
+/// number of threads at once. Movable, not copyable. `Model` is a head, which has (each_batch() needs load alone)
 ///   static Model load(const PackedModel&, const DistilBertConfig&, more...)
 ///   std::size_t width() const                 floats of one row of its answer
 ///   std::size_t rows(const Batch&) const      rows of its answer to a batch: one for each text, or for each token
@@ -119,9 +127,11 @@ public:
   }
 
   /// The same of a pair.
-  bool append(const TextPair& pair, Batch& batch) const {
+  bool append(const TextPair& pair, Batch& batch,
+              TruncationStrategy truncation = TruncationStrategy::longest_first) const {
     EncodeOptions options;
     options.max_length = max_length();
+    options.truncation = truncation;
     const Encoding encoding = tokenizer().encode(pair.first, pair.second, options);
     append(encoding, batch);
     return encoding.truncated;
@@ -206,30 +216,38 @@ public:
     });
   }
 
-  struct Unchanged {
-    std::size_t operator()(std::size_t i) const { return i; }
-  };
-
-  /// Runs texts 0 to count - 1 through the model, in batches that the threads share out.
-  ///   tokens_of(i)                 tokens of text i, or a guess
-  ///   append(i, batch)             appends text i to the batch; where there are several texts, its error names i
-  ///   body(first, batch, answer)   takes the answer to the texts of the batch, which are first, first + 1, ...; it is
-  ///                                called from several threads at once
-  ///   number_of(i)                 the number that text i has in non_finite_result, if another than i
-  /// Throws what these do, what Model::forward does, and non_finite_result.
-  template <class Tokens, class Append, class Body, class Number = Unchanged>
-  void run(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body,
-           const Number& number_of = {}) const {
+  /// Makes batches of texts 0 to count - 1, which the threads share out.
+  ///   tokens_of(i)                     tokens of text i, or a guess
+  ///   append(i, batch)                 appends text i to the batch; where there are several texts, its error names i
+  ///   body(batch, workspace, pool)     runs the model on the batch, whose texts are batch.first_text and those after
+  ///                                    it; it is called from several threads at once
+  /// Throws what these do.
+  template <class Tokens, class Append, class Body>
+  void each_batch(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body) const {
     run_batches(count, tokens_of, [&](std::size_t first, std::size_t last, ThreadPool* pool) {
       Batch batch;
       batch.first_text = first;
       for (std::size_t i = first; i < last; ++i)
         numbered(i, count, [&] { append(i, batch); });
+      const auto workspace = state_->workspaces.borrow();
+      body(batch, *workspace, pool);
+    });
+  }
+
+  struct Unchanged {
+    std::size_t operator()(std::size_t i) const { return i; }
+  };
+
+  /// Runs texts 0 to count - 1 through the model: as each_batch, but body(first, batch, answer) takes the answer to the
+  /// texts of the batch, which are first, first + 1, ... Throws also what Model::forward does, and non_finite_result,
+  /// which names text i by number_of(i).
+  template <class Tokens, class Append, class Body, class Number = Unchanged>
+  void run(std::size_t count, const Tokens& tokens_of, const Append& append, const Body& body,
+           const Number& number_of = {}) const {
+    each_batch(count, tokens_of, append, [&](const Batch& batch, Workspace& workspace, ThreadPool* pool) {
+      const std::size_t first = batch.first_text;
       std::vector<float> answer(model().rows(batch) * model().width());
-      {
-        const auto workspace = state_->workspaces.borrow();
-        model().forward(batch, *workspace, answer.data(), pool);
-      }
+      model().forward(batch, workspace, answer.data(), pool);
       const bool by_token = model().rows(batch) != batch.texts();
       for (std::size_t text = 0; text < batch.texts(); ++text) {
         const float* row = answer.data() + (by_token ? batch.offsets[text] : text) * model().width();

@@ -54,8 +54,12 @@ public:
     return classify(std::vector<std::string_view>(texts));
   }
 
-  /// The same for pairs of texts, cut by Hugging Face's "longest_first" where they are too long together.
-  std::vector<Classification> classify_pairs(const std::vector<TextPair>& pairs) const { return classify_all(pairs); }
+  /// The same for pairs of texts, of which `truncation` says what is cut where they are too long together. Throws also
+  /// ErrorCode::invalid_truncation if it may cut one text only, and the other alone is too long.
+  std::vector<Classification> classify_pairs(const std::vector<TextPair>& pairs,
+                                             TruncationStrategy truncation = TruncationStrategy::longest_first) const {
+    return classify_all(pairs, truncation);
+  }
 
   /// The same for texts that are read to their end, however long: in windows of max_length() tokens, of which
   /// consecutive ones share `stride` tokens. A text's logits are the mean of its windows', each weighted by the tokens
@@ -109,11 +113,13 @@ private:
 
   std::size_t labels() const { return task_.model().width(); }
 
-  template <class Text> std::vector<Classification> classify_all(const std::vector<Text>& texts) const {
+  /// `options` go to Task::append.
+  template <class Text, class... Options>
+  std::vector<Classification> classify_all(const std::vector<Text>& texts, Options... options) const {
     std::vector<Classification> answers(texts.size());
     task_.run(
         texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
-        [&](std::size_t i, Batch& batch) { answers[i].truncated = task_.append(texts[i], batch); },
+        [&](std::size_t i, Batch& batch) { answers[i].truncated = task_.append(texts[i], batch, options...); },
         [&](std::size_t first, const Batch& batch, const float* logits) {
           for (std::size_t i = 0; i < batch.texts(); ++i)
             set_answer(answers[first + i], first + i, logits + i * labels(), batch.length(i));
@@ -132,14 +138,12 @@ private:
 
   void set_answer(Classification& answer, std::size_t text, const float* logits, std::size_t token_count) const {
     answer.logits.assign(logits, logits + labels());
-    answer.scores.resize(padded(labels()));
-    std::copy_n(logits, labels(), answer.scores.data());
+    answer.scores = answer.logits;
     const auto problem = config().problem_type;
     if (problem != ProblemType::regression) {
       const bool independent = problem == ProblemType::multi_label_classification || labels() == 1;
-      (independent ? active_kernels().sigmoid : active_kernels().softmax)(answer.scores.data(), labels());
+      detail::apply(independent ? active_kernels().sigmoid : active_kernels().softmax, answer.scores);
     }
-    answer.scores.resize(labels());
     Task::check_finite(answer.scores.data(), labels(), text); // logits too far apart for fp32 have no softmax
     const auto best = std::max_element(answer.scores.begin(), answer.scores.end());
     answer.label = config().id2label[static_cast<std::size_t>(best - answer.scores.begin())];
