@@ -60,15 +60,16 @@
 #include "weights/packed_model.hpp"  // PackedModel: packed tensors, mapped or made
 
 // 3. tensors -> hidden states
-#include "nn/batch.hpp"             // Batch: ragged, never padded
-#include "nn/workspace.hpp"         // Workspace: every activation, named
-#include "nn/linear.hpp"            // Linear
-#include "nn/layer_norm.hpp"        // LayerNorm
-#include "nn/embeddings.hpp"        // Embeddings
-#include "nn/attention.hpp"         // MultiHeadSelfAttention
-#include "nn/feed_forward.hpp"      // FFN
-#include "nn/transformer_block.hpp" // TransformerBlock
-#include "nn/distilbert_model.hpp"  // DistilBertModel
+#include "nn/batch.hpp"                   // Batch: ragged, never padded
+#include "nn/workspace.hpp"               // Workspace: every activation, named
+#include "nn/linear.hpp"                  // Linear
+#include "nn/layer_norm.hpp"              // LayerNorm
+#include "nn/embeddings.hpp"              // Embeddings
+#include "nn/attention.hpp"               // MultiHeadSelfAttention
+#include "nn/feed_forward.hpp"            // FFN
+#include "nn/transformer_block.hpp"       // TransformerBlock
+#include "nn/distilbert_model.hpp"        // DistilBertModel
+#include "nn/attention_probabilities.hpp" // what attends to what, for those who look inside
 
 // 4. hidden states -> answer
 #include "tasks/sequence_classification.hpp" // DistilBertForSequenceClassification
@@ -82,6 +83,7 @@
 #include "tasks/token_classifier.hpp"        // TokenClassifier: named entities and the like
 #include "tasks/question_answerer.hpp"       // QuestionAnswerer: answers from a text
 #include "tasks/zero_shot_classifier.hpp"    // ZeroShotClassifier: labels of the user's own
+#include "tasks/feature_extractor.hpp"       // FeatureExtractor: hidden states and attention
 
 // 5. the arithmetic
 #include "kernels/contract.hpp"         // Kernels: what each operation computes

@@ -1,3 +1,4 @@
+#include <distilbert/nn/attention_probabilities.hpp>
 #include <distilbert/nn/distilbert_model.hpp>
 #include <doctest/doctest.h>
 
@@ -51,6 +52,77 @@ TEST_CASE("the encoder is its embeddings and its blocks, bit for bit") {
     for (const char* name : {"transformer.layer.0", "transformer.layer.1", "transformer.layer.2"})
       TransformerBlock::load(setup.weights, name, setup.config).forward(batch, stepwise.rows(), setup.workspace);
     CHECK(difference(found, stepwise.matrix()) == 0);
+  }
+}
+
+TEST_CASE("inspect shows the embeddings and every layer of forward, bit for bit") {
+  const Batch batch = batch_of({3, 80, 1, 16, 33});
+  ThreadPool threads(3);
+  for (const Precision precision : all_precisions) {
+    CAPTURE(static_cast<int>(precision));
+    LayerSetup setup(shape, precision);
+    const DistilBertModel model = DistilBertModel::load(setup.weights, setup.config);
+    for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &threads}) {
+      std::vector<Matrix> states;
+      const auto look = [&](std::size_t layer, const Rows& hidden) {
+        CHECK(layer == states.size());
+        states.push_back(hidden_states(hidden, 0, batch.tokens()));
+      };
+      model.inspect(batch, setup.workspace, look, pool);
+      REQUIRE(states.size() == shape.n_layers + 1);
+      Activations stepwise(batch.tokens(), shape.dim);
+      Embeddings::load(setup.weights, setup.config).forward(batch, stepwise.rows(), setup.workspace);
+      CHECK(difference(states[0], stepwise.matrix()) == 0);
+      for (std::size_t i = 0; i < shape.n_layers; ++i) {
+        TransformerBlock::load(setup.weights, "transformer.layer." + std::to_string(i), setup.config)
+            .forward(batch, stepwise.rows(), setup.workspace);
+        CHECK(difference(states[i + 1], stepwise.matrix()) == 0);
+      }
+      CHECK(difference(states.back(), hidden_states(model.forward(batch, setup.workspace), 0, batch.tokens())) == 0);
+    }
+  }
+}
+
+TEST_CASE("attention probabilities agree with the oracle, and are the same bits alone and on three threads") {
+  const Batch batch = batch_of({3, 80, 1, 16, 33});
+  ThreadPool threads(3);
+  for (const Precision precision : all_precisions) {
+    CAPTURE(static_cast<int>(precision));
+    LayerSetup setup(shape, precision);
+    const DistilBertModel model = DistilBertModel::load(setup.weights, setup.config);
+    // of every layer, for one text
+    const auto probabilities_of = [&](const Batch& of, std::size_t text, ThreadPool* pool) {
+      std::vector<Matrix> layers;
+      const std::size_t length = of.length(text);
+      const auto look = [&](std::size_t layer, const Rows&) {
+        if (layer == 0)
+          return;
+        std::vector<float> values(shape.n_heads * length * length, -1.0f);
+        attention_probabilities(of, text, shape.n_heads, setup.workspace, values.data());
+        layers.emplace_back(shape.n_heads * length, length);
+        std::copy(values.begin(), values.end(), layers.back().values.begin());
+      };
+      model.inspect(of, setup.workspace, look, pool);
+      return layers;
+    };
+    for (std::size_t text = 0; text < batch.texts(); ++text) {
+      Batch alone;
+      alone.add(batch.ids.data() + batch.offsets[text], batch.length(text));
+      const std::vector<Matrix> found = probabilities_of(batch, text, &threads);
+      const std::vector<Matrix> same = probabilities_of(alone, 0, nullptr);
+      std::vector<Matrix> states;
+      model.inspect(alone, setup.workspace, [&](std::size_t, const Rows& hidden) {
+        states.push_back(hidden_states(hidden, 0, alone.tokens()));
+      });
+      REQUIRE(found.size() == shape.n_layers);
+      for (std::size_t i = 0; i < shape.n_layers; ++i) {
+        const std::string name = "transformer.layer." + std::to_string(i) + ".attention";
+        const Matrix expected = setup.naive.attention_probabilities(name, states[i]);
+        const Matrix exact = setup.naive_fp32.attention_probabilities(name, states[i]);
+        CHECK(difference(found[i], expected) <= 1e-6 + composed_tolerance(precision, expected, exact));
+        CHECK(difference(found[i], same[i]) == 0);
+      }
+    }
   }
 }
 

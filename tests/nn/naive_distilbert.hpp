@@ -159,8 +159,27 @@ public:
     return linear(name + ".out_lin", context);
   }
 
-  /// The same for the first token, whose heads attend to the hidden states themselves: in exact arithmetic the first
-  /// row of attention().
+  /// softmax(q k^T) in exact arithmetic, head under head: [n_heads rows, rows]
+  Matrix attention_probabilities(const std::string& name, const Matrix& hidden) const {
+    const Matrix q = linear(name + ".q_lin", hidden), k = linear(name + ".k_lin", hidden);
+    Matrix probabilities(shape_.n_heads * hidden.rows, hidden.rows);
+    for (std::size_t row = 0; row < probabilities.rows; ++row) {
+      const std::size_t head = row / hidden.rows, i = row % hidden.rows, head_dim = shape_.dim / shape_.n_heads;
+      double sum = 0;
+      for (std::size_t j = 0; j < hidden.rows; ++j) {
+        double score = 0;
+        for (std::size_t d = head * head_dim; d < (head + 1) * head_dim; ++d)
+          score += q(i, d) * k(j, d);
+        sum += probabilities(row, j) = std::exp(score);
+      }
+      for (std::size_t j = 0; j < hidden.rows; ++j)
+        probabilities(row, j) /= sum;
+    }
+    return probabilities;
+  }
+
+  /// attention() for the first token, whose heads attend to the hidden states themselves: in exact arithmetic its first
+  /// row.
   Matrix attention_cls(const std::string& name, const Matrix& hidden) const {
     const std::size_t dim = shape_.dim, head_dim = dim / shape_.n_heads;
     const Matrix q = linear(name + ".q_lin", first_row(hidden)), keys = rounded(name + ".k_lin");

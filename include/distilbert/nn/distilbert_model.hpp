@@ -43,7 +43,20 @@ public:
     return hidden;
   }
 
-  /// The same for the first token of each text only, [texts, packed dim]: the last layer leaves out all that no other
+  /// forward(), seen from inside, with the same bits: look(i, hidden) gets the hidden states [T, packed dim] after the
+  /// embeddings (i = 0) and after each layer (i = 1 to n_layers), and must leave them as they are. While it looks at
+  /// those of a layer, attention_probabilities() tells what the tokens attended to in it.
+  template <class Look>
+  void inspect(const Batch& batch, Workspace& workspace, const Look& look, ThreadPool* pool = nullptr) const {
+    const Rows hidden = embed(batch, workspace, pool);
+    look(std::size_t{0}, hidden);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      layers_[i].forward(batch, hidden, workspace);
+      look(i + 1, hidden);
+    }
+  }
+
+  /// forward() for the first token of each text only, [texts, packed dim]: the last layer leaves out all that no other
   /// layer will read, a sixth of the work.
   Rows forward_cls(const Batch& batch, Workspace& workspace, ThreadPool* pool = nullptr) const {
     const Rows hidden = embed(batch, workspace, pool);
