@@ -83,6 +83,7 @@
 #include "tasks/token_classifier.hpp"        // TokenClassifier: named entities and the like
 #include "tasks/question_answerer.hpp"       // QuestionAnswerer: answers from a text
 #include "tasks/zero_shot_classifier.hpp"    // ZeroShotClassifier: labels of the user's own
+#include "tasks/masked_lm.hpp"               // DistilBertForMaskedLM, and MaskedLM: words for masks
 #include "tasks/multiple_choice.hpp"         // DistilBertForMultipleChoice, and MultipleChoice
 #include "tasks/feature_extractor.hpp"       // FeatureExtractor: hidden states and attention
 

@@ -28,6 +28,9 @@ struct TokenizerConfig {
   std::optional<std::string> decoder_prefix = "##";
   /// decode(): take away the space before punctuation and the like.
   bool decoder_cleanup = true;
+  /// Whether transformers takes such spaces from the whole text once more, which decode() leaves to its callers. Where
+  /// the files do not say: yes for a vocab.txt, no for a tokenizer.json.
+  bool clean_up_tokenization_spaces = true;
   /// Tokens that the model's files want a text cut to, for information; 0: they do not say.
   std::size_t model_max_length = 0;
 };

@@ -32,11 +32,13 @@ inline void check_against(const std::filesystem::path& directory, Memory memory,
   };
   SpecialTokens special(files.config);
   const NormalizerConfig& normalizer = files.config.normalizer;
+  files.config.clean_up_tokenization_spaces = false;
   read_json_if_present(directory / "tokenizer_config.json", max_tokenizer_config_bytes, [&](const JsonFields& json) {
     agree(json, "do_lower_case", normalizer.lowercase);
     agree(json, "strip_accents", normalizer.strip_accents.value_or(normalizer.lowercase));
     agree(json, "tokenize_chinese_chars", normalizer.handle_chinese_chars);
     special.read(json);
+    files.config.clean_up_tokenization_spaces = json.boolean("clean_up_tokenization_spaces").value_or(false);
     files.config.model_max_length = read_model_max_length(json);
   });
   files.config.pad_token = special.pad.content;

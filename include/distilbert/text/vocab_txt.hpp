@@ -83,6 +83,7 @@ private:
       normalizer.handle_chinese_chars =
           json.boolean("tokenize_chinese_chars").value_or(normalizer.handle_chinese_chars);
       special.read(json);
+      files.config.clean_up_tokenization_spaces = json.boolean("clean_up_tokenization_spaces").value_or(true);
       files.config.model_max_length = read_model_max_length(json);
       if (const auto added = json.fields("added_tokens_decoder")) {
         has_added_tokens = true;
