@@ -282,6 +282,22 @@ TEST_CASE("ill-formed UTF-8 is replaced when asked") {
   }
 }
 
+TEST_CASE("NaN in the weights never becomes a score, and is said of its pair") {
+  std::vector<Tensor> tensors = random_tensors(small);
+  for (Tensor& tensor : tensors)
+    if (tensor.name == "embeddings.word_embeddings.weight")
+      tensor.values[50 * 16 + 3] = NAN;
+  const RandomModel model(small, std::move(tensors));
+  const auto answerer = QuestionAnswerer::from_pretrained(model.path());
+  const std::string lengthy = words(30) + " " + words(30), poisoned = lengthy + " w50";
+  CHECK(answerer.answer("w5", lengthy).size() == 1);
+  CHECK(contains(message_of(ErrorCode::non_finite_result,
+                            [&] {
+                              answerer.answer({{"w5", lengthy}, {"w5", poisoned}});
+                            }),
+                 "text 1"));
+}
+
 TEST_CASE("a model of another kind is refused") {
   const RandomModel classifier({.labels = 2});
   message_of(ErrorCode::missing_tensor, [&] { QuestionAnswerer::from_pretrained(classifier.path()); });

@@ -7,6 +7,7 @@
 #include "support.hpp"
 
 using distilbert::OffsetUnit;
+using distilbert::detail::convert_positions;
 using distilbert::detail::convert_spans;
 using support::Spans;
 
@@ -40,4 +41,18 @@ TEST_CASE("an ill-formed part counts as the one replacement character that it is
   CHECK(converted("\xC0\xAF"
                   "a",
                   OffsetUnit::utf16, {{2, 3}}) == Spans{{2, 3}});
+}
+
+TEST_CASE("single positions are converted in any order") {
+  const std::string text = "a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80z";
+  for (const auto& [unit, expected] : {std::pair(OffsetUnit::bytes, std::vector<std::uint32_t>{11, 0, 10, 3, 3}),
+                                       {OffsetUnit::code_points, {5, 0, 4, 2, 2}},
+                                       {OffsetUnit::utf16, {6, 0, 5, 2, 2}}}) {
+    std::vector<std::uint32_t> positions = {11, 0, 10, 3, 3};
+    std::vector<std::uint32_t*> places;
+    for (std::uint32_t& position : positions)
+      places.push_back(&position);
+    convert_positions(text, unit, std::move(places));
+    CHECK(positions == expected);
+  }
 }

@@ -184,6 +184,7 @@ TEST_CASE("decode") {
   CHECK(model().decode(model().encode("Unaffable, isn't it? [SEP]").ids) == "unaffable, isn ' t it?");
   CHECK(model().decode({101, 2143, 102}, false) == "[CLS] film [SEP]");
   CHECK(model().decode({}).empty());
+  CHECK(model().convert_tokens_to_string({"##able", "un", "##aff", "Zo\u00eb", "."}) == "##able unaff Zo\u00eb.");
   CHECK(thrown_by([] { model().decode({30522}); }).code == ErrorCode::invalid_token_id);
 }
 

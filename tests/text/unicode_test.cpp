@@ -61,3 +61,12 @@ TEST_CASE("trim_end takes Unicode white space and nothing else") {
   CHECK(trim_end("  ").empty());
   CHECK(trim_end("").empty());
 }
+
+TEST_CASE("lower_case goes code point by code point") {
+  CHECK(lower_case("The CAT, 42!") == "the cat, 42!");
+  CHECK(lower_case("\xC3\x84\xE1\xBA\x9E\xF0\x90\x90\x80") == "\xC3\xA4\xC3\x9F\xF0\x90\x90\xA8"); // U+10400
+  CHECK(lower_case("\xC4\xB0") == "i\xCC\x87");                                                    // U+0130 becomes two
+  CHECK(lower_case("\xCE\x91\xCE\xA3") == "\xCE\xB1\xCF\x83"); // a final sigma is a sigma
+  CHECK(lower_case("\xE6\x9D\xB1\xCC\x81") == "\xE6\x9D\xB1\xCC\x81");
+  CHECK(lower_case("A\xFF") == "a\xEF\xBF\xBD");
+}
