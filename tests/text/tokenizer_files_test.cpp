@@ -138,6 +138,20 @@ TEST_CASE("tokenizer.json needs no other file, and its truncation and padding ar
   CHECK(tokenizer.vocabulary_size() == 9);
 }
 
+TEST_CASE("whether decoded text is cleaned up once more: as transformers takes it from the files") {
+  const std::string none = "{}", yes = R"({"clean_up_tokenization_spaces": true})",
+                    no = R"({"clean_up_tokenization_spaces": false})";
+  const auto cleans_up = [](const std::string& file, const std::string& content, const std::string& config) {
+    return load({{file, content}, {"tokenizer_config.json", config}}).config().clean_up_tokenization_spaces;
+  };
+  CHECK(load({{"vocab.txt", vocabulary}}).config().clean_up_tokenization_spaces);
+  CHECK(cleans_up("vocab.txt", vocabulary, none));
+  CHECK_FALSE(cleans_up("vocab.txt", vocabulary, no));
+  CHECK_FALSE(load({{"tokenizer.json", tokenizer_json()}}).config().clean_up_tokenization_spaces);
+  CHECK_FALSE(cleans_up("tokenizer.json", tokenizer_json(), none));
+  CHECK(cleans_up("tokenizer.json", tokenizer_json(), yes));
+}
+
 TEST_CASE("tokenizer.json: every option is read") {
   const Tokenizer tokenizer =
       load({{"tokenizer.json", tokenizer_json({{"\"clean_text\": true", "\"clean_text\": false"},
