@@ -2,10 +2,16 @@
 # that `ctest -L text` runs that part alone. HEAVY adds the label "heavy": takes minutes, left out by the quick and the
 # sanitizer runs, which do not even build it (DISTILBERT_HEAVY_TESTS).
 
-# distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...] [HEAVY])
-# One doctest executable.
+# The kernels, compiled once for all tests.
+add_library(distilbert_test_kernels OBJECT compiled_kernels.cpp)
+target_compile_definitions(distilbert_test_kernels PUBLIC DISTILBERT_COMPILED_KERNELS)
+target_link_libraries(distilbert_test_kernels PUBLIC distilbert::distilbert)
+distilbert_compile_options(distilbert_test_kernels)
+
+# distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...] [HEAVY] [HEADER_ONLY])
+# One doctest executable; HEADER_ONLY: it compiles the kernels itself, as users' programs do.
 function(distilbert_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "HEAVY" "" "SOURCES;LIBRARIES;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "HEAVY;HEADER_ONLY" "" "SOURCES;LIBRARIES;LABELS")
   if(arg_HEAVY AND NOT DISTILBERT_HEAVY_TESTS)
     return()
   endif()
@@ -13,7 +19,11 @@ function(distilbert_test name)
   add_executable(${target} ${arg_SOURCES})
   distilbert_compile_options(${target})
   target_compile_definitions(${target} PRIVATE DISTILBERT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${target} PRIVATE distilbert::distilbert distilbert_doctest_main ${arg_LIBRARIES})
+  set(library distilbert_test_kernels)
+  if(arg_HEADER_ONLY)
+    set(library distilbert::distilbert)
+  endif()
+  target_link_libraries(${target} PRIVATE ${library} distilbert_doctest_main ${arg_LIBRARIES})
   add_test(NAME ${name} COMMAND ${target})
   distilbert_test_properties(${name} "${arg_LABELS}" ${arg_HEAVY})
 endfunction()
@@ -35,7 +45,7 @@ function(distilbert_test_program name)
   add_executable(${name} ${arg_SOURCES})
   distilbert_compile_options(${name})
   target_compile_definitions(${name} PRIVATE DISTILBERT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${name} PRIVATE distilbert::distilbert ${arg_LIBRARIES})
+  target_link_libraries(${name} PRIVATE distilbert_test_kernels ${arg_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${DISTILBERT_BIN_DIR}/tests")
 endfunction()
 

@@ -99,6 +99,8 @@
 #include "kernels/avx512_vnni.hpp"
 #include "kernels/neon.hpp"
 #include "kernels/neon_dotprod.hpp"
+#include "kernels/level.hpp"    // Level: a set of kernels, and when it can run
+#include "kernels/levels.hpp"   // all of them
 #include "kernels/dispatch.hpp" // isa(), set_isa(): which kernels run
 
 // threads

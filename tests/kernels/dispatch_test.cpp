@@ -34,7 +34,7 @@ namespace {
 
 /// The level that this CPU is given: the first of those it has that pays.
 std::string_view first_choice() {
-  for (const detail::Level& level : detail::levels)
+  for (const detail::Level& level : detail::levels())
     if (level.supported() && level.pays())
       return level.kernels->isa;
   return {};
