@@ -6,6 +6,7 @@
 'POSITIVE'
 """
 
+from . import bulk as _bulk  # adds map() and map_arrow()
 from ._core import (
     Classification,
     DistilBertModel,

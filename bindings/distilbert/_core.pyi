@@ -2,9 +2,10 @@
 run, and stop within about a second of Ctrl-C."""
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Literal, Optional, Union, final, overload
+from collections.abc import Generator, Iterable, Sequence
+from typing import Literal, Optional, Protocol, Union, final, overload
 
+import arro3.core
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,12 @@ _Precision = Literal["fp32", "bf16", "int8"]
 _Ids = Union[Sequence[int], npt.NDArray[np.integer]]
 _Truncation = Literal["longest_first", "only_first", "only_second"]
 _Side = Literal["left", "right"]
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: Optional[object] = None) -> tuple[object, object]: ...
 
 __version__: str
 
@@ -257,6 +264,39 @@ class TextClassifier(_Loaded):
         self, texts: Union[str, Iterable[str], Iterable[_Ids]], *, progress: bool = False
     ) -> npt.NDArray[np.float32]:
         """[n, labels] of texts, or of token ids with special tokens, to which nothing is added."""
+
+    def map(
+        self,
+        texts: Union[Iterable[str], Iterable[tuple[str, str]]],
+        batch_size: Optional[int] = None,
+        *,
+        progress: bool = False,
+    ) -> Generator[Classification, None, None]:
+        """Classifies one text after the other of an iterable that may never end, batch_size of them at a time (None:
+        256 for each thread), and keeps no more than these. Texts are read when answers are asked for."""
+
+    def map_arrow(
+        self,
+        data: Union[_ArrowStream, _ArrowArray],
+        column: str = "text",
+        *,
+        label: str = "label",
+        score: str = "score",
+        scores: Optional[str] = None,
+        batch_size: int = 4096,
+        progress: bool = False,
+    ) -> arro3.core.RecordBatchReader:
+        """Classifies a column of an Arrow table, or an Arrow array of texts, that pandas, Polars, DuckDB, pyarrow or
+        another library has (pip install "distilbert-cpp[arrow]").
+
+        Gives a stream of its columns, which are not copied, and of new ones, named as said: label (string), score
+        (float32) and, if named, scores (fixed_size_list<float32>, in the order of labels). A null text has null
+        answers. An array is a table of one column here, named `column`. Texts are string, large_string, string_view,
+        or a dictionary of such, of which each is classified once in a batch.
+
+        Any of these libraries reads the stream: pyarrow.table(s), polars.DataFrame(s), pandas.DataFrame.from_arrow(s),
+        duckdb.sql("from s"). It can be read once. It reads `data` as it is read itself, and gives batches of at most
+        batch_size rows; no more than one lies in memory. What goes wrong then, its reader raises in its own way."""
 
     @property
     def labels(self) -> list[str]: ...

@@ -1,6 +1,7 @@
 // TextClassifier and Classification.
 
 #include "arrays.hpp"
+#include "arrow_texts.hpp"
 #include "bind.hpp"
 #include "loading.hpp"
 #include "text_pairs.hpp"
@@ -28,15 +29,8 @@ std::string repr(const Classification& self) {
       .format(self.label, self.score, self.token_count, self.truncated);
 }
 
-py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
-  if (py::isinstance<py::str>(texts)) {
-    Texts text;
-    text.add(texts, 0);
-    return py::cast(without_gil([&] { return self.model.classify(text.values().front()); }));
-  }
+py::list classify_items(const Loaded<TextClassifier>& self, Items& items, Progress& bar) {
   py::list answers;
-  Items items(texts);
-  Progress bar(progress, texts);
   const auto take = [&](std::vector<Classification>&& chunk_answers) {
     for (Classification& answer : chunk_answers)
       answers.append(py::cast(std::move(answer)));
@@ -49,6 +43,34 @@ py::object classify(const Loaded<TextClassifier>& self, const py::object& texts,
     for_each_chunk<Texts>(
         items, self.threads, bar, [&](const Texts& chunk) { return self.model.classify(chunk.values()); }, take);
   return answers;
+}
+
+py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
+  if (py::isinstance<py::str>(texts)) {
+    Texts text;
+    text.add(texts, 0);
+    return py::cast(without_gil([&] { return self.model.classify(text.values().front()); }));
+  }
+  Items items(texts);
+  Progress bar(progress, texts);
+  return classify_items(self, items, bar);
+}
+
+/// Some texts of many, the first of which errors call `first`.
+py::list classify_batch(const Loaded<TextClassifier>& self, const py::list& texts, std::size_t first) {
+  Items items(texts, first);
+  Progress hidden(false, texts);
+  return classify_items(self, items, hidden);
+}
+
+/// See run_arrow.
+py::tuple arrow_scores(const Loaded<TextClassifier>& self, const py::object& array, std::size_t first) {
+  return run_arrow(array, first, self.threads, self.model.config().num_labels(), [&](const auto& texts) {
+    std::vector<float> scores;
+    for (const Classification& answer : self.model.classify(texts))
+      scores.insert(scores.end(), answer.scores.begin(), answer.scores.end());
+    return scores;
+  });
 }
 
 py::array_t<float> logits(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
@@ -95,6 +117,8 @@ void bind_text_classifier(py::module_& module) {
     return py::type::of<Loaded<TextClassifier>>().attr("from_pretrained")(directory, **options);
   });
   type.def("__call__", &classify, py::arg("texts"), py::kw_only(), py::arg("progress") = false);
+  type.def("_batch", &classify_batch, py::arg("texts"), py::arg("first"));
+  type.def("_arrow_scores", &arrow_scores, py::arg("array"), py::arg("first"));
   type.def("logits", &logits, py::arg("texts"), py::kw_only(), py::arg("progress") = false);
   type.def_property_readonly("labels", [](const Loaded<TextClassifier>& self) { return self.model.config().id2label; });
   type.def_property_readonly("id2label", [](const Loaded<TextClassifier>& self) {

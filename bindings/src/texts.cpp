@@ -71,7 +71,7 @@ void TokenIds::add(py::handle ids, std::size_t index) {
   tokens_ += narrow.size();
 }
 
-Items::Items(const py::object& iterable) {
+Items::Items(const py::object& iterable, std::size_t first) : index_(first) {
   if (py::isinstance<py::str>(iterable)) {
     iterator_ = py::iter(py::make_tuple(iterable));
   } else {
@@ -80,10 +80,15 @@ Items::Items(const py::object& iterable) {
       throw py::type_error("a str or an iterable of texts expected, " + type_name(iterable) + " found");
     iterator_ = py::iter(iterable);
   }
-  pop();
+  read();
 }
 
 void Items::pop() {
+  ++index_;
+  read();
+}
+
+void Items::read() {
   next_ = py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr()));
   if (!next_ && PyErr_Occurred())
     throw py::error_already_set();
@@ -123,8 +128,8 @@ void Progress::update(std::size_t texts) {
     bar_.attr("update")(texts);
 }
 
-distilbert::Error renumbered(const distilbert::Error& error, std::size_t first, std::size_t texts) {
-  if (first == 0)
+distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers) {
+  if (numbers.size() == 1 && numbers[0] == 0)
     return error;
   const std::string_view what = error.what(), sentence = distilbert::describe(error.code()), text = "text ";
   std::string_view detail = what.substr(std::min(what.size(), sentence.size() + 2));
@@ -132,10 +137,10 @@ distilbert::Error renumbered(const distilbert::Error& error, std::size_t first, 
   if (detail.substr(0, text.size()) == text && end != text.size()) {
     const std::size_t index = std::stoul(std::string(detail.substr(text.size(), end)));
     const std::string rest(end == std::string_view::npos ? "" : detail.substr(end));
-    return {error.code(), std::string(text) + std::to_string(first + index) + rest};
+    return {error.code(), std::string(text) + std::to_string(numbers.at(index)) + rest};
   }
-  if (texts == 1) // the library gives a text alone no number
-    return {error.code(), std::string(text) + std::to_string(first) + ": " + std::string(detail)};
+  if (numbers.size() == 1) // the library gives a text alone no number
+    return {error.code(), std::string(text) + std::to_string(numbers[0]) + ": " + std::string(detail)};
   return error;
 }
 

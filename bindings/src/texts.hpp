@@ -56,16 +56,20 @@ private:
 /// What an iterable yields, one by one; a str is the one item of itself.
 class Items {
 public:
-  /// Throws TypeError for what is no iterable, and for bytes.
-  explicit Items(const py::object& iterable);
+  /// `first` is the number that errors give the first item. Throws TypeError for what is no iterable, and for bytes.
+  explicit Items(const py::object& iterable, std::size_t first = 0);
 
   bool empty() const { return !next_; }
-  /// The next item; only if not empty.
+  /// The next item and its number; only if not empty.
   const py::object& front() const { return next_; }
+  std::size_t index() const { return index_; }
   void pop();
 
 private:
+  void read();
+
   py::object iterator_, next_;
+  std::size_t index_;
 };
 
 /// tqdm's bar, or none. Throws ImportError if there is no tqdm.
@@ -88,31 +92,33 @@ template <class Action> auto without_gil(const Action& action) {
   return action();
 }
 
-/// The library counts texts from the start of one call of its own; `first` is what Python's caller calls that one.
-distilbert::Error renumbered(const distilbert::Error& error, std::size_t first, std::size_t texts);
+/// The library counts texts from the start of one call of its own; numbers[i] is what Python's caller calls text i.
+distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers);
 
 /// Calls run(chunk) without the GIL for one Chunk (Texts or TokenIds) of items after the other, and take(result of run)
-/// with it. Chunks grow for as long as they take next to no time.
-template <class Chunk, class Run, class Take>
-void for_each_chunk(Items& items, std::size_t threads, Progress& progress, const Run& run, const Take& take) {
+/// with it. Chunks grow for as long as they take next to no time. `items` are Items, or what has the same methods.
+template <class Chunk, class Source, class Run, class Take>
+void for_each_chunk(Source& items, std::size_t threads, Progress& progress, const Run& run, const Take& take) {
   using Clock = std::chrono::steady_clock;
   std::size_t budget = 1024 * threads;
   const std::size_t largest = 16 * budget;
-  for (std::size_t first = 0; !items.empty();) {
+  while (!items.empty()) {
     Chunk chunk;
-    for (; !items.empty() && chunk.tokens() < budget; items.pop())
-      chunk.add(items.front(), first + chunk.size());
+    std::vector<std::size_t> numbers;
+    for (; !items.empty() && chunk.tokens() < budget; items.pop()) {
+      chunk.add(items.front(), items.index());
+      numbers.push_back(items.index());
+    }
     const auto start = Clock::now();
     take(without_gil([&] {
       try {
         return run(chunk);
       } catch (const distilbert::Error& error) {
-        throw renumbered(error, first, chunk.size());
+        throw renumbered(error, numbers);
       }
     }));
     if (Clock::now() - start < std::chrono::milliseconds(100))
       budget = std::min(2 * budget, largest);
-    first += chunk.size();
     progress.update(chunk.size());
     if (PyErr_CheckSignals() != 0)
       throw py::error_already_set();

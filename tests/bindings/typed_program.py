@@ -14,6 +14,8 @@ def classify() -> tuple[str, float, int]:
     answers: list[distilbert.Classification] = classifier(["a", "b"], progress=False)
     logits: npt.NDArray[np.float32] = classifier.logits([[101, 102], [101, 2023, 102]])
     scores: dict[str, float] = dict(zip(classifier.labels, answers[0].scores.tolist()))
+    for mapped in classifier.map(iter(["a", "b"]), batch_size=1, progress=False):
+        answer = mapped
     return answer.label, scores["POSITIVE"] + float(logits[0, 0]), classifier.max_length
 
 
