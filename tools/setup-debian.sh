@@ -10,6 +10,7 @@ packages="$packages doctest-dev"
 if [ "${1-}" = test ]; then
   packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3-dev"
   packages="$packages python3-venv"
+  packages="$packages openjdk-17-jre-headless" # Spark's
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi
