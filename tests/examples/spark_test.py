@@ -54,7 +54,8 @@ def packages(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def environment(packages, tmp_path_factory):
-    """Of spark-submit. A home of its own, because local clusters leave their work there."""
+    """Of spark-submit. A home of its own, because local clusters leave their work there; and Java virtual machines that
+    start fast, because here they live for seconds."""
     assert shutil.which("java") or "JAVA_HOME" in os.environ, \
         "Spark needs Java 17, and there is no java here: install openjdk-17-jre-headless"
     home = tmp_path_factory.mktemp("spark")
@@ -64,7 +65,7 @@ def environment(packages, tmp_path_factory):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     os.environ.clear()
     os.environ.update(kept, SPARK_HOME=str(home), SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable,
-                      PYTHONPATH=str(packages))
+                      PYTHONPATH=str(packages), JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     return os.environ
 
 
@@ -156,7 +157,7 @@ def test_a_killed_run_is_finished_by_the_next(environment, tmp_path):
 
 
 def test_a_model_that_is_sent_along(environment, tmp_path):
-    """An archive with the model in a folder, options of the reader, several columns, two cores for each task."""
+    """An archive that holds the model in a folder; all scores; texts cut at another length than the model's."""
     import distilbert
 
     model = SOURCE / "models/sst3"
