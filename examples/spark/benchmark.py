@@ -99,7 +99,7 @@ def agreement(one, other):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=4000)
+    parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--texts", type=Path, help="one text a line (default: the sentences of the golden tests)")
     chosen = parser.parse_args()
