@@ -112,7 +112,8 @@ TEST_CASE("all methods give the same bits, whatever else is in the call") {
       CHECK(extractor.extract(features.ids).last_hidden_state == together[i]);
       CHECK(extractor.extract(texts[i]).hidden_states.empty());
       CHECK(extractor.extract(texts[i]).attentions.empty());
-      const std::vector<float> alone = extractor.cls({texts[i]});
+      const std::vector<float> alone = extractor.cls(std::vector<std::string_view>{texts[i]});
+      CHECK(extractor.cls(std::vector<std::vector<std::int32_t>>{features.ids}) == alone);
       CHECK(std::equal(alone.begin(), alone.end(), cls.begin() + static_cast<std::ptrdiff_t>(i * small.dim)));
       if (precision == Precision::fp32)
         CHECK(distance(alone, {&together[i][0], &together[i][small.dim]}) < 1e-5);
@@ -158,9 +159,10 @@ TEST_CASE("bad input is refused by the number of its text") {
   refused(ErrorCode::invalid_argument, "", [&] { extractor.extract(std::vector<std::int32_t>{}, everything); });
   refused(ErrorCode::invalid_token_id, "60", [&] { extractor.last_hidden_state(unknown); });
   refused(ErrorCode::text_too_long, "21", [&] { extractor.last_hidden_state(endless); });
+  refused(ErrorCode::text_too_long, "21", [&] { extractor.cls(endless); });
   refused(ErrorCode::text_too_long, "21", [&] { extractor.extract(endless[1], everything); });
   CHECK(extractor.last_hidden_state(std::vector<std::string_view>{}).empty());
-  CHECK(extractor.cls({}).empty());
+  CHECK(extractor.cls(std::vector<std::string_view>{}).empty());
 
   std::vector<Tensor> tensors = model.tensors;
   for (Tensor& tensor : tensors)
@@ -172,5 +174,5 @@ TEST_CASE("bad input is refused by the number of its text") {
   refused(ErrorCode::non_finite_result, "text 1", [&] {
     nan.last_hidden_state(std::vector<std::string_view>{"w5", "w50"});
   });
-  refused(ErrorCode::non_finite_result, "text 1", [&] { nan.cls({"w5", "w50"}); });
+  refused(ErrorCode::non_finite_result, "text 1", [&] { nan.cls(std::vector<std::string_view>{"w5", "w50"}); });
 }

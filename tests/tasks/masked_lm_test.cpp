@@ -168,6 +168,8 @@ TEST_CASE("top_k, targets and what they mean at their ends") {
   const auto two = masked_lm.fill("[MASK] w5 [MASK]", 1, {"w9"});
   CHECK(two.at(0).at(0).sequence == "[CLS] w9 w5 [MASK] [SEP]");
   CHECK(two.at(1).at(0).sequence == "[CLS] [MASK] w5 w9 [SEP]");
+  const Encoding encoding = masked_lm.tokenizer().encode(text);
+  CHECK(equal(masked_lm.fill_encoded({encoding, encoding}, 7).at(1), masked_lm.fill(text, 7)));
 }
 
 TEST_CASE("spaces are cleaned up where the tokenizer's files want it") {
@@ -206,6 +208,10 @@ TEST_CASE("bad input is refused by the number of its text") {
   refused(ErrorCode::invalid_argument, "no target", [&] { masked_lm.fill("[MASK]", 5, {"", " "}); });
   refused(ErrorCode::invalid_utf8, "text 2", [&] { masked_lm.fill(invalid); });
   refused(ErrorCode::invalid_utf8, "", [&] { masked_lm.fill("[MASK]", 5, {"\xFF"}); });
+  refused(ErrorCode::text_too_long, "text 1", [&] {
+    const Tokenizer& tokenizer = masked_lm.tokenizer();
+    masked_lm.fill_encoded({tokenizer.encode("[MASK]"), tokenizer.encode(late)});
+  });
   CHECK(masked_lm.fill(std::vector<std::string_view>{}).empty());
 
   std::vector<Tensor> tensors = model.tensors;

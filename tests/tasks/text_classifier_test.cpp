@@ -343,6 +343,15 @@ TEST_CASE("a pair is read as its ids are") {
   CHECK(pairs[2].logits == classifier.logits({tokenizer.encode(a, "").ids}));
   CHECK(pairs[3].logits == classifier.logits({tokenizer.encode(long_a, b, cut).ids}));
   CHECK(pairs[0].logits != pairs[1].logits);
+  const auto encoded = classifier.classify_encoded({tokenizer.encode(a, b), tokenizer.encode(long_a, b, cut)});
+  CHECK(encoded[0].logits == pairs[0].logits);
+  CHECK(encoded[1].scores == pairs[3].scores);
+  CHECK_FALSE(encoded[0].truncated);
+  CHECK(encoded[1].truncated);
+  const std::string too_long = message_of(ErrorCode::text_too_long, [&] {
+    classifier.classify_encoded({tokenizer.encode(a), tokenizer.encode(long_a, b)});
+  });
+  CHECK(contains(too_long, "text 1"));
   CHECK(pairs[0].token_count == 4 + 3 + 3);
   CHECK_FALSE(pairs[0].truncated);
   CHECK(pairs[3].token_count == classifier.max_length());

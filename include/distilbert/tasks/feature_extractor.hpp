@@ -78,18 +78,15 @@ public:
 
   /// The last hidden state of each text's [CLS], [texts, dim]: a sixth less work.
   std::vector<float> cls(const std::vector<std::string_view>& texts) const {
-    std::vector<float> states(texts.size() * dim());
-    task_.each_batch(
+    return cls_of(
         texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
-        [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); },
-        [&](const Batch& batch, Workspace& workspace, ThreadPool* pool) {
-          const Rows cls = task_.model().forward_cls(batch, workspace, pool);
-          float* to = states.data() + batch.first_text * dim();
-          copy(cls, 0, batch.texts(), to);
-          for (std::size_t text = 0; text < batch.texts(); ++text)
-            Task::check_finite(to + text * dim(), dim(), batch.first_text + text);
-        });
-    return states;
+        [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); });
+  }
+  /// The same of token ids, as in extract().
+  std::vector<float> cls(const std::vector<std::vector<std::int32_t>>& texts) const {
+    return cls_of(
+        texts.size(), [&](std::size_t i) { return texts[i].size(); },
+        [&](std::size_t i, Batch& batch) { batch.add(texts[i].data(), texts[i].size()); });
   }
 
   const DistilBertConfig& config() const { return task_.config(); }
@@ -98,6 +95,9 @@ public:
   Precision precision() const { return task_.precision(); }
   /// Tokens of one text, special tokens included, that are read
   std::size_t max_length() const { return task_.max_length(); }
+  /// See TextClassifier.
+  std::size_t memory_bound() const { return task_.memory_bound(); }
+  std::size_t idle_memory() const { return task_.idle_memory(); }
 
 private:
   using Task = detail::Task<DistilBertModel>;
@@ -123,6 +123,19 @@ private:
         copy(hidden, batch.offsets[i], batch.length(i), state.data());
         Task::check_finite(state.data(), state.size(), batch.first_text + i);
       }
+    });
+    return states;
+  }
+
+  template <class Tokens, class Append>
+  std::vector<float> cls_of(std::size_t texts, const Tokens& tokens_of, const Append& append) const {
+    std::vector<float> states(texts * dim());
+    task_.each_batch(texts, tokens_of, append, [&](const Batch& batch, Workspace& workspace, ThreadPool* pool) {
+      const Rows cls = task_.model().forward_cls(batch, workspace, pool);
+      float* to = states.data() + batch.first_text * dim();
+      copy(cls, 0, batch.texts(), to);
+      for (std::size_t text = 0; text < batch.texts(); ++text)
+        Task::check_finite(to + text * dim(), dim(), batch.first_text + text);
     });
     return states;
   }

@@ -29,6 +29,8 @@ public:
   }
 
   std::size_t width() const { return vocab_size_; }
+  /// The most that one forward() allocates besides its workspace.
+  static std::size_t logits_bytes(std::size_t width) { return rows_at_once * padded(width) * sizeof(float); }
 
   /// The logits of some tokens of the batch, named by their places in batch.ids: body(i, logits) for one of `positions`
   /// after the other. logits [width] are the body's to overwrite, up to padded(width) floats, and then gone: those of
@@ -119,6 +121,44 @@ public:
   std::vector<std::vector<std::vector<MaskPrediction>>> fill(const std::vector<std::string_view>& texts,
                                                              std::size_t top_k = 5,
                                                              const std::vector<std::string>& targets = {}) const {
+    return fill_all(texts, top_k, targets);
+  }
+
+  /// The same for texts that are encoded already; nothing is added or cut. Throws also ErrorCode::invalid_token_id and
+  /// text_too_long.
+  std::vector<std::vector<std::vector<MaskPrediction>>>
+  fill_encoded(const std::vector<Encoding>& texts, std::size_t top_k = 5,
+               const std::vector<std::string>& targets = {}) const {
+    return fill_all(texts, top_k, targets);
+  }
+
+  const DistilBertConfig& config() const { return task_.config(); }
+  const Tokenizer& tokenizer() const { return task_.tokenizer(); }
+  /// Precision of the weights
+  Precision precision() const { return task_.precision(); }
+  /// Tokens of one text, special tokens included, that are read
+  std::size_t max_length() const { return task_.max_length(); }
+  /// See TextClassifier.
+  std::size_t memory_bound() const {
+    return task_.memory_bound() + task_.threads() * DistilBertForMaskedLM::logits_bytes(task_.model().width());
+  }
+  std::size_t idle_memory() const { return task_.idle_memory(); }
+
+private:
+  using Task = detail::Task<DistilBertForMaskedLM>;
+
+  explicit MaskedLM(Task task) : task_(std::move(task)), mask_id_(require_mask(task_.tokenizer())) {}
+
+  static std::int32_t require_mask(const Tokenizer& tokenizer) {
+    if (!tokenizer.mask_id())
+      throw Error(ErrorCode::invalid_vocabulary,
+                  "it lacks the token " + detail::quote(tokenizer.config().mask_token) + ", which is to be filled");
+    return *tokenizer.mask_id();
+  }
+
+  template <class Text>
+  std::vector<std::vector<std::vector<MaskPrediction>>> fill_all(const std::vector<Text>& texts, std::size_t top_k,
+                                                                 const std::vector<std::string>& targets) const {
     const std::vector<std::int32_t> candidates = candidates_of(targets);
     std::vector<std::vector<std::vector<MaskPrediction>>> answers(texts.size());
     task_.each_batch(
@@ -143,26 +183,7 @@ public:
     return answers;
   }
 
-  const DistilBertConfig& config() const { return task_.config(); }
-  const Tokenizer& tokenizer() const { return task_.tokenizer(); }
-  /// Precision of the weights
-  Precision precision() const { return task_.precision(); }
-  /// Tokens of one text, special tokens included, that are read
-  std::size_t max_length() const { return task_.max_length(); }
-
-private:
-  using Task = detail::Task<DistilBertForMaskedLM>;
-
-  explicit MaskedLM(Task task) : task_(std::move(task)), mask_id_(require_mask(task_.tokenizer())) {}
-
-  static std::int32_t require_mask(const Tokenizer& tokenizer) {
-    if (!tokenizer.mask_id())
-      throw Error(ErrorCode::invalid_vocabulary,
-                  "it lacks the token " + detail::quote(tokenizer.config().mask_token) + ", which is to be filled");
-    return *tokenizer.mask_id();
-  }
-
-  void append(std::string_view text, Batch& batch) const {
+  template <class Text> void append(const Text& text, Batch& batch) const {
     const auto first = static_cast<std::ptrdiff_t>(batch.ids.size());
     task_.append(text, batch);
     if (std::find(batch.ids.begin() + first, batch.ids.end(), mask_id_) == batch.ids.end())

@@ -106,6 +106,9 @@ public:
   Precision precision() const { return task_.precision(); }
   /// The most tokens that a window can have, special tokens included
   std::size_t max_length() const { return task_.max_length(); }
+  /// See TextClassifier.
+  std::size_t memory_bound() const { return task_.memory_bound(); }
+  std::size_t idle_memory() const { return task_.idle_memory(); }
 
 private:
   using Task = detail::Task<DistilBertForQuestionAnswering>;

@@ -101,6 +101,7 @@ public:
   Precision precision() const { return state_->precision; }
   /// Tokens of one text, special tokens included, that are read
   std::size_t max_length() const { return state_->max_length; }
+  std::size_t threads() const { return state_->pool.threads(); }
 
   /// See TextClassifier.
   std::size_t memory_bound() const {
@@ -118,6 +119,7 @@ public:
   std::size_t guess(const TextPair& pair) const {
     return std::min((pair.first.size() + pair.second.size()) / 4 + 3, max_length());
   }
+  static std::size_t guess(const Encoding& encoding) { return encoding.size(); }
 
   /// Appends the text to the batch. Returns whether it had more than max_length() tokens, of which the rest was left.
   bool append(std::string_view text, Batch& batch) const {
@@ -132,15 +134,14 @@ public:
     EncodeOptions options;
     options.max_length = max_length();
     options.truncation = truncation;
-    const Encoding encoding = tokenizer().encode(pair.first, pair.second, options);
-    append(encoding, batch);
-    return encoding.truncated;
+    return append(tokenizer().encode(pair.first, pair.second, options), batch);
   }
 
   /// What is encoded already, as it is.
-  static void append(const Encoding& encoding, Batch& batch) {
+  static bool append(const Encoding& encoding, Batch& batch) {
     batch.type_ids.insert(batch.type_ids.end(), encoding.type_ids.begin(), encoding.type_ids.end());
     batch.add(encoding.ids.data(), encoding.size());
+    return encoding.truncated;
   }
 
   /// Texts as windows.

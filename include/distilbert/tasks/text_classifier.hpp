@@ -61,6 +61,10 @@ public:
     return classify_all(pairs, truncation);
   }
 
+  /// The same for texts that are encoded already; nothing is added or cut. Throws ErrorCode::invalid_token_id,
+  /// text_too_long, invalid_argument for a text without tokens.
+  std::vector<Classification> classify_encoded(const std::vector<Encoding>& texts) const { return classify_all(texts); }
+
   /// The same for texts that are read to their end, however long: in windows of max_length() tokens, of which
   /// consecutive ones share `stride` tokens. A text's logits are the mean of its windows', each weighted by the tokens
   /// that no window before it had. A text of one window gets exactly what classify() says of it.

@@ -75,6 +75,13 @@ public:
   std::size_t entailment_id() const { return entailment_; }
 
   const TextClassifier& classifier() const { return classifier_; }
+  const DistilBertConfig& config() const { return classifier_.config(); }
+  const Tokenizer& tokenizer() const { return classifier_.tokenizer(); }
+  /// See TextClassifier.
+  Precision precision() const { return classifier_.precision(); }
+  std::size_t max_length() const { return classifier_.max_length(); }
+  std::size_t memory_bound() const { return classifier_.memory_bound(); }
+  std::size_t idle_memory() const { return classifier_.idle_memory(); }
 
 private:
   static std::size_t find_entailment(const std::vector<std::string>& id2label) {
