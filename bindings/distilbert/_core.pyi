@@ -14,6 +14,7 @@ _Precision = Literal["fp32", "bf16", "int8"]
 _Ids = Union[Sequence[int], npt.NDArray[np.integer]]
 _Truncation = Literal["longest_first", "only_first", "only_second"]
 _Side = Literal["left", "right"]
+_Aggregation = Literal["none", "simple", "first", "average", "max"]
 
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
@@ -147,6 +148,10 @@ class Tokenizer:
     @property
     def vocabulary_size(self) -> int: ...
     @property
+    def model_max_length(self) -> int:
+        """Tokens that the model's files want a text cut to; 0: they do not say."""
+
+    @property
     def unk_id(self) -> int: ...
     @property
     def cls_id(self) -> int: ...
@@ -255,10 +260,10 @@ class TextClassifier(_Loaded):
     def __call__(self, texts: str, *, progress: bool = False) -> Classification: ...  # type: ignore[overload-overlap]  # a str is an iterable of str, too
     @overload
     def __call__(
-        self, texts: Union[Iterable[str], Iterable[tuple[str, str]]], *, progress: bool = False
+        self, texts: Union[Iterable[str], Iterable[tuple[str, str]], Iterable[Encoding]], *, progress: bool = False
     ) -> list[Classification]:
-        """Classifies a text, each text of an iterable, or each pair of texts of an iterable of tuples, which the model
-        reads as one."""
+        """Classifies a text, each text of an iterable, each pair of texts of an iterable of tuples, which the model
+        reads as one, or each of what the tokenizer has encoded, to which nothing is added."""
 
     def logits(
         self, texts: Union[str, Iterable[str], Iterable[_Ids]], *, progress: bool = False
@@ -337,5 +342,392 @@ class DistilBertModel(_Loaded):
     ) -> npt.NDArray[np.float32]:
         """Those of each text's first token, [n, dim]."""
 
+    def inspect(self, text: str) -> Features:
+        """One text with all that the model makes of it on the way."""
+
     @property
     def dim(self) -> int: ...
+
+@final
+class Features:
+    """One text as the model sees it from inside. All arrays are read-only views."""
+
+    @property
+    def ids(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def tokens(self) -> list[str]: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.uint32]:
+        """[tokens, 2]: text[begin:end] is where the token comes from; 0, 0 for added special tokens."""
+
+    @property
+    def truncated(self) -> bool:
+        """The text had more tokens than max_length; the rest was not read."""
+
+    @property
+    def last_hidden_state(self) -> npt.NDArray[np.float32]:
+        """[tokens, dim]"""
+
+    @property
+    def hidden_states(self) -> list[npt.NDArray[np.float32]]:
+        """[tokens, dim] after the embeddings, and after each layer."""
+
+    @property
+    def attentions(self) -> list[npt.NDArray[np.float32]]:
+        """[heads, tokens, tokens] of each layer: how much each token (row) attended to each other one."""
+
+@final
+class SentenceEmbedder(_Loaded):
+    """Sentence embeddings as sentence-transformers makes them: encoder, pooling, normalisation."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+        pooling: Optional[Literal["mean", "cls", "max"]] = None,
+        normalize: Optional[bool] = None,
+        dimensions: Optional[int] = None,
+    ) -> SentenceEmbedder:
+        """Loads the directory of an encoder, or one of sentence-transformers as it is.
+
+        pooling: None: what the directory says, the mean where it says nothing.
+        normalize: True: every vector gets the length 1. False: none does. None: what the directory says.
+        dimensions: the first so many values of each vector; None: all.
+
+        For the other options see TextClassifier.from_pretrained(). max_length counts before the directory's own."""
+
+    def __call__(
+        self, texts: Union[str, Iterable[str]], *, stride: Optional[int] = None, progress: bool = False
+    ) -> npt.NDArray[np.float32]:
+        """[dimensions] of a text, [n, dimensions] of an iterable. With a stride texts are read to their end, in windows
+        of max_length tokens that share so many; a vector is then made of the windows' mean, weighted by their
+        tokens."""
+
+    @property
+    def dimensions(self) -> int: ...
+    @property
+    def pooling(self) -> Literal["mean", "cls", "max"]: ...
+
+@final
+class Entity:
+    """A part of a text and its label. Can be pickled."""
+
+    @property
+    def label(self) -> str:
+        """Without aggregation as the model has it, else what follows its first "-" if any."""
+
+    @property
+    def score(self) -> float: ...
+    @property
+    def index(self) -> int:
+        """Without aggregation: the number of the token, [CLS] being 0."""
+
+    @property
+    def word(self) -> str:
+        """Its tokens put together."""
+
+    @property
+    def start(self) -> int:
+        """text[start:end] is where it stands."""
+
+    @property
+    def end(self) -> int: ...
+
+@final
+class TokenClassifier(_Loaded):
+    """Token classification, named entities for instance: DistilBertForTokenClassification with its tokenizer and
+    labels."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+    ) -> TokenClassifier:
+        """As TextClassifier.from_pretrained()."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        texts: str,
+        aggregation: _Aggregation = "simple",
+        ignore_labels: Sequence[str] = ("O",),
+        stride: Optional[int] = None,
+        *,
+        progress: bool = False,
+    ) -> list[Entity]: ...
+    @overload
+    def __call__(
+        self,
+        texts: Iterable[str],
+        aggregation: _Aggregation = "simple",
+        ignore_labels: Sequence[str] = ("O",),
+        stride: Optional[int] = None,
+        *,
+        progress: bool = False,
+    ) -> list[list[Entity]]:
+        """The entities of a text, or of each text of an iterable, in their order.
+
+        aggregation: what becomes an entity. "none": a token; "simple": neighbouring tokens of one label; "first",
+        "average", "max": neighbouring words, which get the label of their first token, of the mean of their tokens'
+        scores, or of their surest token.
+        ignore_labels: entities with these labels are left out.
+        stride: a text is read to its end, in windows of max_length tokens that share so many."""
+
+    @property
+    def labels(self) -> list[str]: ...
+
+@final
+class Answer:
+    """A part of a context that answers a question; "" if handle_impossible_answer finds none. Can be pickled."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def start(self) -> int:
+        """context[start:end] is the text."""
+
+    @property
+    def end(self) -> int: ...
+
+@final
+class QuestionAnswerer(_Loaded):
+    """Extractive question answering: DistilBertForQuestionAnswering with its tokenizer."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+    ) -> QuestionAnswerer:
+        """As TextClassifier.from_pretrained()."""
+
+    @overload
+    def __call__(
+        self,
+        question: str,
+        context: str,
+        *,
+        doc_stride: Optional[int] = None,
+        max_answer_len: int = 15,
+        max_seq_len: Optional[int] = None,
+        handle_impossible_answer: bool = False,
+        align_to_words: bool = True,
+    ) -> Optional[Answer]: ...
+    @overload
+    def __call__(
+        self,
+        question: Union[str, Iterable[str]],
+        context: Union[str, Iterable[str]],
+        top_k: int = 1,
+        doc_stride: Optional[int] = None,
+        max_answer_len: int = 15,
+        max_seq_len: Optional[int] = None,
+        handle_impossible_answer: bool = False,
+        align_to_words: bool = True,
+        *,
+        progress: bool = False,
+    ) -> Union[Optional[Answer], list[Answer], list[Optional[Answer]], list[list[Answer]]]:
+        """The best answer, None if there is no word in the context; for top_k > 1 a list of so many, best first. Of
+        several questions, about one context or one each, a list of that.
+
+        doc_stride: tokens that the windows of a long context share; None: 128, or half of max_seq_len if that is less.
+        max_answer_len: tokens that an answer may have.
+        max_seq_len: tokens of a window, question included; None: 384, or max_length if that is less.
+        handle_impossible_answer: "" may be the answer.
+        align_to_words: answers begin and end where words do."""
+
+@final
+class Prediction:
+    """What may stand in the place of a mask. Can be pickled."""
+
+    @property
+    def token(self) -> int:
+        """Its id."""
+
+    @property
+    def token_str(self) -> str: ...
+    @property
+    def score(self) -> float:
+        """Its probability, among all tokens."""
+
+    @property
+    def sequence(self) -> str:
+        """The text with it; if there are several masks, with the special tokens."""
+
+@final
+class MaskedLM(_Loaded):
+    """Masked language modelling: DistilBertForMaskedLM with its tokenizer."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+    ) -> MaskedLM:
+        """As TextClassifier.from_pretrained()."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        texts: str,
+        top_k: int = 5,
+        targets: Optional[Sequence[str]] = None,
+        *,
+        progress: bool = False,
+    ) -> list[list[Prediction]]: ...
+    @overload
+    def __call__(
+        self,
+        texts: Union[Iterable[str], Iterable[Encoding]],
+        top_k: int = 5,
+        targets: Optional[Sequence[str]] = None,
+        *,
+        progress: bool = False,
+    ) -> list[list[list[Prediction]]]:
+        """For each mask of a text, in order, its top_k predictions, best first; of an iterable a list of that. With
+        targets only these are looked at: one that is no token stands for its first token."""
+
+@final
+class Choice:
+    """What a MultipleChoice says of one prompt. Can be pickled."""
+
+    @property
+    def best(self) -> int:
+        """The choice of the best score."""
+
+    @property
+    def scores(self) -> list[float]:
+        """The softmax of the logits."""
+
+    @property
+    def logits(self) -> list[float]: ...
+    @property
+    def truncated(self) -> bool:
+        """The prompt was too long with one of the choices."""
+
+@final
+class MultipleChoice(_Loaded):
+    """Multiple choice: DistilBertForMultipleChoice with its tokenizer."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+    ) -> MultipleChoice:
+        """As TextClassifier.from_pretrained()."""
+
+    def __call__(self, prompt: str, choices: Iterable[str]) -> Choice: ...
+
+@final
+class ZeroShot:
+    """What a ZeroShotClassifier says of one text. Can be pickled."""
+
+    @property
+    def sequence(self) -> str:
+        """The text."""
+
+    @property
+    def labels(self) -> list[str]:
+        """From the likeliest to the least likely."""
+
+    @property
+    def scores(self) -> list[float]:
+        """Theirs."""
+
+    @property
+    def truncated(self) -> bool:
+        """The text had more tokens than were left beside one of the hypotheses."""
+
+@final
+class ZeroShotClassifier(_Loaded):
+    """Classification by labels of the user's own: a model for natural language inference says how far a text entails
+    "This example is LABEL."."""
+
+    @staticmethod
+    def from_pretrained(
+        directory: _Path,
+        precision: Optional[_Precision] = None,
+        threads: Optional[int] = None,
+        isa: Optional[str] = None,
+        max_length: Optional[int] = None,
+        *,
+        sum_bits: Optional[Literal[16, 32]] = None,
+        memory: Literal["map", "copy"] = "map",
+        check_finite: bool = False,
+        selfcheck: bool = False,
+        invalid_utf8: Literal["refuse", "replace"] = "refuse",
+        encode_special_tokens: bool = False,
+    ) -> ZeroShotClassifier:
+        """As TextClassifier.from_pretrained()."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        texts: str,
+        labels: Sequence[str],
+        hypothesis_template: str = "This example is {}.",
+        multi_label: bool = False,
+        *,
+        progress: bool = False,
+    ) -> ZeroShot: ...
+    @overload
+    def __call__(
+        self,
+        texts: Iterable[str],
+        labels: Sequence[str],
+        hypothesis_template: str = "This example is {}.",
+        multi_label: bool = False,
+        *,
+        progress: bool = False,
+    ) -> list[ZeroShot]:
+        """multi_label: each label is judged by itself; else one label is right, and the scores add up to 1."""

@@ -1,7 +1,10 @@
 #pragma once
 // Vectors as numpy arrays, without a copy.
 
+#include <distilbert/text/offsets.hpp>
+
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -21,6 +24,12 @@ template <class T> py::array_t<T> view(const T* data, std::vector<py::ssize_t> s
 
 template <class T> py::array_t<T> view(const std::vector<T>& values, py::handle owner) {
   return view(values.data(), {static_cast<py::ssize_t>(values.size())}, owner);
+}
+
+/// [n, 2]: where tokens begin and end.
+inline py::array_t<std::uint32_t> view_of_spans(const std::vector<distilbert::Span>& spans, py::handle owner) {
+  static_assert(sizeof(distilbert::Span) == 2 * sizeof(std::uint32_t));
+  return view(reinterpret_cast<const std::uint32_t*>(spans.data()), {static_cast<py::ssize_t>(spans.size()), 2}, owner);
 }
 
 /// An array that takes the vector over.

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -23,22 +24,28 @@ template <class Model> struct Loaded {
   std::size_t threads;
 };
 
-template <class Model> void define_loading(py::class_<Loaded<Model>>& type) {
+/// from_pretrained(), which is `load` with LoadOptions as keywords, and the properties of every model. What `load`
+/// takes besides are keywords, too, named by `more_names`.
+template <class Model, class... More, class... Names>
+void define_loading(py::class_<Loaded<Model>>& type,
+                    Model (*load)(const std::filesystem::path&, const distilbert::LoadOptions&, More...),
+                    const Names&... more_names) {
   type.def_static(
       "from_pretrained",
-      [](const std::filesystem::path& directory, const std::optional<std::string>& precision,
-         std::optional<std::size_t> threads, const std::optional<std::string>& isa,
-         std::optional<std::size_t> max_length, std::optional<int> sum_bits, const std::string& memory,
-         bool check_finite, bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens) {
+      [load](const std::filesystem::path& directory, const std::optional<std::string>& precision,
+             std::optional<std::size_t> threads, const std::optional<std::string>& isa,
+             std::optional<std::size_t> max_length, std::optional<int> sum_bits, const std::string& memory,
+             bool check_finite, bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens,
+             const std::decay_t<More>&... more) {
         const auto options = load_options(precision, threads, isa, max_length, sum_bits, memory, check_finite,
                                           selfcheck, invalid_utf8, encode_special_tokens);
         const py::gil_scoped_release release;
-        return Loaded<Model>{Model::from_pretrained(directory, options), options.threads};
+        return Loaded<Model>{load(directory, options, more...), options.threads};
       },
       py::arg("directory"), py::arg("precision") = py::none(), py::arg("threads") = py::none(),
       py::arg("isa") = py::none(), py::arg("max_length") = py::none(), py::kw_only(), py::arg("sum_bits") = py::none(),
       py::arg("memory") = "map", py::arg("check_finite") = false, py::arg("selfcheck") = false,
-      py::arg("invalid_utf8") = "refuse", py::arg("encode_special_tokens") = false);
+      py::arg("invalid_utf8") = "refuse", py::arg("encode_special_tokens") = false, more_names...);
   type.def_property_readonly("max_length", [](const Loaded<Model>& self) { return self.model.max_length(); });
   type.def_property_readonly("precision", [](const Loaded<Model>& self) {
     return std::string(distilbert::precision_name(self.model.precision()));

@@ -16,4 +16,10 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bindings::bind_tokenizer(module);
   bindings::bind_text_classifier(module);
   bindings::bind_distilbert_model(module);
+  bindings::bind_sentence_embedder(module);
+  bindings::bind_token_classifier(module);
+  bindings::bind_question_answerer(module);
+  bindings::bind_masked_lm(module);
+  bindings::bind_multiple_choice(module);
+  bindings::bind_zero_shot_classifier(module);
 }

@@ -3,6 +3,7 @@
 #include "arrays.hpp"
 #include "arrow_texts.hpp"
 #include "bind.hpp"
+#include "encodings.hpp"
 #include "loading.hpp"
 #include "text_pairs.hpp"
 #include "texts.hpp"
@@ -38,6 +39,10 @@ py::list classify_items(const Loaded<TextClassifier>& self, Items& items, Progre
   if (!items.empty() && py::isinstance<py::tuple>(items.front()))
     for_each_chunk<TextPairs>(
         items, self.threads, bar, [&](const TextPairs& chunk) { return self.model.classify_pairs(chunk.values()); },
+        take);
+  else if (!items.empty() && py::isinstance<distilbert::Encoding>(items.front()))
+    for_each_chunk<Encodings>(
+        items, self.threads, bar, [&](const Encodings& chunk) { return self.model.classify_encoded(chunk.values()); },
         take);
   else
     for_each_chunk<Texts>(
@@ -110,7 +115,7 @@ void bind_text_classifier(py::module_& module) {
           }));
 
   py::class_<Loaded<TextClassifier>> type(module, "TextClassifier");
-  define_loading(type);
+  define_loading(type, &TextClassifier::from_pretrained);
   type.def_static("default", [](const py::kwargs& options) {
     const py::list package = py::module_::import("distilbert").attr("__path__");
     const std::string directory = package[0].cast<std::string>() + "/models/sst2";

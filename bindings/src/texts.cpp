@@ -51,7 +51,14 @@ void TokenIds::add(py::handle ids, std::size_t index) {
   if (py::isinstance<py::str>(ids) || !py::isinstance<py::sequence>(ids))
     throw py::type_error(text + ": token ids expected (a list of int, or an array of integers), " + type_name(ids) +
                          " found");
-  const py::array array = py::module_::import("numpy").attr("asarray")(ids);
+  py::array array;
+  try {
+    array = py::module_::import("numpy").attr("asarray")(ids);
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_ValueError))
+      throw;
+    throw py::type_error(text + ": token ids expected (one axis of integers), found are lists in lists");
+  }
   const char kind = array.dtype().kind();
   if (array.ndim() != 1 || (kind != 'i' && kind != 'u' && array.size() > 0))
     throw py::type_error(text + ": token ids expected (one axis of integers), found are " +
@@ -92,6 +99,19 @@ void Items::read() {
   next_ = py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr()));
   if (!next_ && PyErr_Occurred())
     throw py::error_already_set();
+}
+
+std::vector<std::string> strings_of(const char* what, const py::object& iterable) {
+  std::vector<std::string> strings;
+  for (Items items(iterable); !items.empty(); items.pop()) {
+    if (!py::isinstance<py::str>(items.front()))
+      throw py::type_error(std::string(what) + " " + std::to_string(strings.size()) + ": str expected, " +
+                           type_name(items.front()) + " found");
+    Texts text;
+    text.add(items.front(), strings.size());
+    strings.emplace_back(text.values().front());
+  }
+  return strings;
 }
 
 Progress::Progress(bool show, const py::object& texts) {

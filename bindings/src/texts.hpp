@@ -72,6 +72,9 @@ private:
   std::size_t index_;
 };
 
+/// Strings that are no texts to be read: labels, for instance. `what` is one of them. Throws TypeError.
+std::vector<std::string> strings_of(const char* what, const py::object& iterable);
+
 /// tqdm's bar, or none. Throws ImportError if there is no tqdm.
 class Progress {
 public:

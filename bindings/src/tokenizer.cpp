@@ -117,17 +117,12 @@ template <class T> void define_view(py::class_<Encoding>& type, const char* name
                              [member](py::object self) { return view(self.cast<const Encoding&>().*member, self); });
 }
 
-py::array_t<std::uint32_t> offsets(const py::object& self) {
-  static_assert(sizeof(Span) == 2 * sizeof(std::uint32_t));
-  const auto& spans = self.cast<const Encoding&>().offsets;
-  return view(reinterpret_cast<const std::uint32_t*>(spans.data()), {static_cast<py::ssize_t>(spans.size()), 2}, self);
-}
-
 void bind_encoding(py::module_& module) {
   py::class_<Encoding> type(module, "Encoding");
   define_view(type, "ids", &Encoding::ids);
   define_view(type, "type_ids", &Encoding::type_ids);
-  type.def_property_readonly("offsets", &offsets);
+  type.def_property_readonly("offsets",
+                             [](py::object self) { return view_of_spans(self.cast<const Encoding&>().offsets, self); });
   define_view(type, "word_ids", &Encoding::word_ids);
   define_view(type, "sequence_ids", &Encoding::sequence_ids);
   define_view(type, "special_tokens_mask", &Encoding::special_tokens_mask);
@@ -189,6 +184,7 @@ void bind_tokenizer(py::module_& module) {
       .def(
           "id", [](const Tokenizer& self, const std::string& token) { return self.id(token); }, py::arg("token"))
       .def_property_readonly("vocabulary_size", &Tokenizer::vocabulary_size)
+      .def_property_readonly("model_max_length", [](const Tokenizer& self) { return self.config().model_max_length; })
       .def_property_readonly("unk_id", &Tokenizer::unk_id)
       .def_property_readonly("cls_id", &Tokenizer::cls_id)
       .def_property_readonly("sep_id", &Tokenizer::sep_id)

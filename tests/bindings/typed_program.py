@@ -32,6 +32,19 @@ def hidden_states(directory: str) -> npt.NDArray[np.float32]:
     return np.concatenate([states[0][:1], model.cls("c")])
 
 
+def heads(directory: str) -> list[str]:
+    embedder = distilbert.SentenceEmbedder.from_pretrained(directory, pooling="mean", dimensions=64)
+    vectors: npt.NDArray[np.float32] = embedder(["a", "b"], stride=8)
+    entities: list[distilbert.Entity] = distilbert.TokenClassifier.from_pretrained(directory)("a", "first")
+    best: Optional[distilbert.Answer] = distilbert.QuestionAnswerer.from_pretrained(directory)("who?", "a")
+    masks: list[list[distilbert.Prediction]] = distilbert.MaskedLM.from_pretrained(directory)("[MASK]", top_k=2)
+    choice: distilbert.Choice = distilbert.MultipleChoice.from_pretrained(directory)("a", ["b", "c"])
+    judged: distilbert.ZeroShot = distilbert.ZeroShotClassifier.from_pretrained(directory)("a", ["b", "c"])
+    features: distilbert.Features = distilbert.DistilBertModel.from_pretrained(directory).inspect("a")
+    words = [entity.word for entity in entities] + [best.text if best else "", masks[0][0].token_str]
+    return [*words, *judged.labels, *features.tokens, str(vectors.shape), str(choice.best)]
+
+
 try:
     classify()
 except distilbert.Error as error:
