@@ -35,6 +35,7 @@ from ._core import (
     set_isa,
     set_threads,
 )
+from .pipelines import Pipeline, pipeline
 
 __all__ = [
     "Answer",
@@ -50,6 +51,7 @@ __all__ = [
     "MaskedLM",
     "MultipleChoice",
     "OutOfMemoryError",
+    "Pipeline",
     "Prediction",
     "QuestionAnswerer",
     "SentenceEmbedder",
@@ -61,6 +63,7 @@ __all__ = [
     "__version__",
     "available_isas",
     "isa",
+    "pipeline",
     "set_isa",
     "set_threads",
 ]

@@ -45,6 +45,12 @@ def heads(directory: str) -> list[str]:
     return [*words, *judged.labels, *features.tokens, str(vectors.shape), str(choice.best)]
 
 
+def pipelines(directory: str) -> list[dict[str, object]]:
+    classify: distilbert.Pipeline = distilbert.pipeline("sentiment-analysis")
+    answers: list[dict[str, object]] = distilbert.pipeline("ner", directory, threads=1)("a")
+    return answers + classify("a", top_k=None)  # type: ignore[no-any-return]
+
+
 try:
     classify()
 except distilbert.Error as error:

@@ -1,0 +1,176 @@
+"""distilbert.pipeline against transformers.pipeline: every call of tests/tasks/golden/calls.py."""
+
+import builtins
+import copy
+import types
+
+import numpy as np
+import pytest
+from golden import TOLERANCE, difference, model, read
+
+import distilbert
+from distilbert import pipeline
+
+ANSWERED = read("pipelines.json")["calls"]
+BEYOND_THE_VOCABULARY = 4001  # words asked for of 4000: answered here
+RAISING = [
+    call for call in read("pipeline_errors.json")["calls"] if call["kwargs"].get("top_k") != BEYOND_THE_VOCABULARY
+]
+TEXT = "The film is slow at first, but its last hour is a quiet wonder."
+TASKS = {
+    "text-classification": "distilbert_sentiment",
+    "sentiment-analysis": "distilbert_sentiment",
+    "feature-extraction": "distilbert_encoder",
+    "token-classification": "distilbert_ner",
+    "ner": "distilbert_ner",
+    "question-answering": "distilbert_qa",
+    "fill-mask": "distilbert_mlm",
+    "zero-shot-classification": "distilbert_nli",
+}
+
+
+def names(calls):
+    return [f"{i}-{call['task']}-{call['model']}" for i, call in enumerate(calls)]
+
+
+def ask(call):
+    pipe = pipeline(call["task"], model=model(call["model"]), threads=1, **copy.deepcopy(call["init"]))
+    return pipe(*copy.deepcopy(call["args"]), **copy.deepcopy(call["kwargs"]))
+
+
+@pytest.mark.parametrize("call", ANSWERED, ids=names(ANSWERED))
+def test_answers(call):
+    assert difference(ask(call), call["result"]) == ""
+
+
+# What is different on purpose: bindings/PIPELINES.md.
+CLEARER = {
+    "KeyError": (ValueError,),  # an unknown task or word, a missing key: with a sentence
+    "RuntimeError": (ValueError,),  # of PyTorch: too long a text
+    "PanicException": (ValueError,),  # of tokenizers: a stride that leaves no room
+    "PipelineException": (ValueError,),  # no mask in the text
+    "Exception": (ValueError,),  # of tokenizers: a question that leaves no room
+}
+
+
+@pytest.mark.parametrize("call", RAISING, ids=names(RAISING))
+def test_what_is_refused(call):
+    expected = CLEARER.get(call["raises"]) or (getattr(builtins, call["raises"]),)
+    if call["raises"] in ("ValueError", "TypeError"):
+        expected = (ValueError, TypeError)  # transformers has either for an input of the wrong type
+    with pytest.raises(expected) as caught:
+        ask(call)
+    assert len(str(caught.value)) > 10, caught.value
+
+
+def test_top_k_beyond_the_vocabulary():
+    words = pipeline("fill-mask", model("distilbert_mlm"))("a [MASK]", top_k=BEYOND_THE_VOCABULARY)
+    assert len(words) == 4000
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_generators(task):
+    pipe = pipeline(task, model(TASKS[task]), batch_size=2)
+    inputs = ["Maria is in Paris. [MASK]", "a", "The cat [MASK]"]
+    options = {}
+    if task == "question-answering":
+        inputs = [{"question": "Who?", "context": text} for text in inputs]
+    if task == "zero-shot-classification":
+        options = {"candidate_labels": ["film", "cat"]}
+    if task == "fill-mask":
+        inputs[1] = "[MASK]"
+    taken = []
+
+    def source():
+        for one in inputs:
+            taken.append(one)
+            yield one
+
+    answers = pipe(source(), **options)
+    assert isinstance(answers, types.GeneratorType)
+    next(answers)
+    assert len(taken) == 2
+    answers = list(pipe(source(), **options))
+    assert difference(answers, pipe(inputs, **options)) == ""
+
+
+def test_return_tensors_are_arrays():
+    pipe = pipeline("feature-extraction", model("distilbert_encoder"))
+    array = pipe(TEXT, return_tensors=True)
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, pipe(TEXT))
+
+
+def test_return_all_scores():
+    pipe = pipeline("text-classification", model("distilbert_topics"))
+    with pytest.warns(UserWarning, match="return_all_scores is deprecated"):
+        all_scores = pipe(TEXT, return_all_scores=True)
+    ranked = pipe(TEXT, top_k=None)
+    assert [one["label"] for one in all_scores[0]] == pipe.model.labels
+    assert sorted(all_scores[0], key=lambda one: -one["score"]) == ranked
+    with pytest.warns(UserWarning, match="return_all_scores is deprecated"):
+        assert pipe(TEXT, return_all_scores=False) == ranked[:1]
+
+
+def test_grouped_entities():
+    pipe = pipeline("ner", model("distilbert_ner"))
+    with pytest.warns(UserWarning, match="grouped_entities is deprecated"):
+        assert pipe(TEXT, grouped_entities=True) == pipe(TEXT, aggregation_strategy="simple")
+
+
+def test_the_model_of_the_package():
+    pipe = pipeline("sentiment-analysis")
+    assert pipe.task == "sentiment-analysis"
+    answers = pipe(["a joy from first to last", "two hours I will not get back"])
+    assert [answer["label"] for answer in answers] == ["POSITIVE", "NEGATIVE"]
+    for task in TASKS.keys() - {"sentiment-analysis", "text-classification"}:
+        with pytest.raises(ValueError, match="needs a model"):
+            pipeline(task)
+
+
+def test_a_loaded_model():
+    classifier = distilbert.TextClassifier.from_pretrained(model("distilbert_topics"))
+    pipe = pipeline("text-classification", classifier)
+    assert pipe.model is classifier
+    assert abs(pipe(TEXT)[0]["score"] - classifier(TEXT).score) < TOLERANCE
+    with pytest.raises(TypeError, match="TokenClassifier expected, TextClassifier found"):
+        pipeline("ner", classifier)
+    with pytest.raises(TypeError, match="threads would come too late"):
+        pipeline("text-classification", classifier, threads=1)
+
+
+def test_names_of_a_hub():
+    for name in ("distilbert/distilbert-base-uncased", "no-such-directory"):
+        with pytest.raises(FileNotFoundError, match="works offline"):
+            pipeline("ner", name)
+
+
+def test_the_tokenizer_is_the_models_own():
+    directory = model("distilbert_ner")
+    assert pipeline("ner", directory, tokenizer=str(directory))("Maria") is not None
+    with pytest.raises(ValueError, match="the tokenizer is that of the model"):
+        pipeline("ner", directory, tokenizer=model("bert_cased_ner"))
+
+
+def test_options_that_change_nothing():
+    expected = pipeline("sentiment-analysis")(TEXT)
+    pipe = pipeline("sentiment-analysis", device=-1, framework="pt", torch_dtype="auto", trust_remote_code=False)
+    assert pipe(TEXT, padding=True, batch_size=8, num_workers=2, pad_to_multiple_of=8) == expected
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_unknown_options(task):
+    with pytest.raises(TypeError, match="colour"):
+        pipeline(task, model(TASKS[task]), colour="red")
+    pipe = pipeline(task, model(TASKS[task]))
+    with pytest.raises(TypeError, match="colour"):
+        pipe("a", colour="red")
+
+
+def test_a_text_that_is_too_long_needs_truncation():
+    pipe = pipeline("sentiment-analysis", model("distilbert_sentiment"))
+    with pytest.raises(ValueError, match="truncation=True") as caught:
+        pipe(["short", "long " * 200])
+    assert caught.value.code == "text_too_long"
+    assert "text 1" in str(caught.value)
+    assert len(pipe("long " * 200, truncation=True)) == 1
