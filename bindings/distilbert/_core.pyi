@@ -413,6 +413,22 @@ class SentenceEmbedder(_Loaded):
         of max_length tokens that share so many; a vector is then made of the windows' mean, weighted by their
         tokens."""
 
+    def map(
+        self, texts: Iterable[str], batch_size: Optional[int] = None, *, progress: bool = False
+    ) -> Generator[npt.NDArray[np.float32], None, None]:
+        """The vector of one text after the other; see TextClassifier.map()."""
+
+    def map_arrow(
+        self,
+        data: Union[_ArrowStream, _ArrowArray],
+        column: str = "text",
+        *,
+        embedding: str = "embedding",
+        batch_size: int = 4096,
+        progress: bool = False,
+    ) -> arro3.core.RecordBatchReader:
+        """The table with a column of vectors, fixed_size_list<float32>[dimensions]; see TextClassifier.map_arrow()."""
+
     @property
     def dimensions(self) -> int: ...
     @property

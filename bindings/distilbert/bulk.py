@@ -78,6 +78,22 @@ def classify_arrow(
     return _with_columns(data, column, fields, columns, batch_size, progress)
 
 
+def embed_arrow(
+    self: Any,
+    data: Any,
+    column: str = "text",
+    *,
+    embedding: str = "embedding",
+    batch_size: int = 4096,
+    progress: bool = False,
+) -> Any:
+    def columns(texts: Any, first: int) -> Tuple[List[Any], Any]:
+        vectors, rows = self._arrow_embeddings(texts, first)
+        return [_lists(vectors)], rows
+
+    return _with_columns(data, column, [_list_field(embedding, self.dimensions)], columns, batch_size, progress)
+
+
 def _with_columns(
     data: Any,
     column: str,
@@ -159,3 +175,5 @@ def _arro3() -> Any:
 
 _core.TextClassifier.map = map_texts
 _core.TextClassifier.map_arrow = classify_arrow
+_core.SentenceEmbedder.map = map_texts
+_core.SentenceEmbedder.map_arrow = embed_arrow

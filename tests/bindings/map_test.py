@@ -11,7 +11,7 @@ import types
 import numpy as np
 import pytest
 
-from distilbert import Error, TextClassifier
+from distilbert import Error, SentenceEmbedder, TextClassifier
 
 TEXTS = ["a very good film", "the film was not good", "bad", "", "films " * 30]
 
@@ -39,6 +39,13 @@ def test_pairs(classifier):
     pairs = [("good film", "bad film"), ("", "good")] * 3
     scores = [answer.score for answer in classifier.map(pairs, batch_size=4)]
     assert scores == [answer.score for answer in classifier(pairs)]
+
+
+def test_vectors(tiny):
+    embedder = SentenceEmbedder.from_pretrained(tiny, threads=2)
+    np.testing.assert_array_equal(list(embedder.map(iter(TEXTS), batch_size=2)), embedder(TEXTS))
+    with pytest.raises(TypeError, match="text 3: str expected"):
+        list(embedder.map(["good"] * 3 + [None], batch_size=2))
 
 
 def test_texts_that_never_end(classifier):

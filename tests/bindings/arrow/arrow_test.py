@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from distilbert import TextClassifier
+from distilbert import SentenceEmbedder, TextClassifier
 
 TEXTS = ["a very good film", None, "the film was not good", "bad", "", "films " * 30, None, "tr\u00e8s bon \U0001f600"]
 NUMBERS = list(range(len(TEXTS)))
@@ -132,6 +132,15 @@ def test_all_scores_on_demand(classifier):
     assert found.schema.field("all").type == pa.list_(pa.float32(), 3)
     for text, row in zip(TEXTS, found["all"].to_pylist()):
         assert row == (None if text is None else classifier(text).scores.tolist())
+
+
+def test_vectors(tiny):
+    embedder = SentenceEmbedder.from_pretrained(tiny, threads=2, dimensions=20)
+    found = pa.table(embedder.map_arrow(pa.array(TEXTS, pa.string_view()), embedding="vector", batch_size=3))
+    found.validate(full=True)
+    assert found.schema.field("vector").type == pa.list_(pa.float32(), 20)
+    for text, vector in zip(TEXTS, found["vector"].to_pylist()):
+        assert vector == (None if text is None else embedder(text).tolist())
 
 
 def test_nothing_in_gives_nothing_out(classifier):
@@ -287,7 +296,7 @@ def test_ctrl_c_comes_out_and_the_classifier_works_on(tiny, read, exception):
     program = f"""
         import itertools, sys, time
         import pyarrow as pa
-        from distilbert import TextClassifier
+        from distilbert import SentenceEmbedder, TextClassifier
 
         classifier = TextClassifier.from_pretrained(sys.argv[1], threads=2)
         batch = pa.record_batch({{"text": ["a very good film " * 50] * 100_000}})
