@@ -272,7 +272,7 @@ class TextClassifier(_Loaded):
 
     def map(
         self,
-        texts: Union[Iterable[str], Iterable[tuple[str, str]]],
+        texts: Union[Iterable[str], Iterable[tuple[str, str]], Iterable[Encoding]],
         batch_size: Optional[int] = None,
         *,
         progress: bool = False,

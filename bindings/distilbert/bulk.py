@@ -118,6 +118,7 @@ def _with_columns(
         if field.name in schema.names:
             raise ValueError(f'a column named "{field.name}" is there already; give the new one another name')
         schema = schema.append(field)
+    position = schema.names.index(column)
     bar = progress_bar(progress, data)
 
     def batches() -> Iterator[Any]:
@@ -127,7 +128,6 @@ def _with_columns(
                 if is_table and array.null_count:
                     raise ValueError("a table without null rows expected")
                 old = arrow.RecordBatch.from_struct_array(array).columns if is_table else [array]
-                position = schema.names.index(column)
                 for begin in range(0, len(array), size):
                     kept = [each.slice(begin, min(size, len(array) - begin)) for each in old]
                     new, rows = columns(kept[position], first)

@@ -28,8 +28,9 @@ def classifier(tiny):
 
 def rows_of(classifier, texts):
     """(label, score) of each, by a call."""
-    answers = iter([(answer.label, answer.score) for answer in classifier([text for text in texts if text is not None])])
-    return [(None, None) if text is None else next(answers) for text in texts]
+    answers = classifier(text for text in texts if text is not None)
+    pairs = ((answer.label, answer.score) for answer in answers)
+    return [(None, None) if text is None else next(pairs) for text in texts]
 
 
 def check(classifier, table, texts=TEXTS, column="text", **options):
