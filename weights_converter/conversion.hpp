@@ -1,15 +1,28 @@
 #pragma once
-// One conversion from its input to what the report tells: the models on either side of the rounding and their answers.
+// One conversion: what is asked for, and what the report tells, which is the models on either side of the rounding and
+// their answers.
 
 #include <distilbert/config.hpp>
+#include <distilbert/load_options.hpp>
 #include <distilbert/weights/packed_model.hpp>
 #include <distilbert/weights/probe.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace convert {
+
+struct Options {
+  std::filesystem::path in, out;
+  distilbert::Precision precision = distilbert::Precision::int8;
+  int sum_bits = 32;
+  std::vector<std::string> labels; // empty: those of config.json
+  std::string probe = "One of the best films of the year: funny, moving and beautifully acted.";
+  bool force = false;
+};
 
 /// What a model.safetensors holds.
 struct FileSummary {

@@ -2,7 +2,7 @@
 // A packed model as a safetensors file: tensors in order of use, each at a multiple of 64 bytes.
 
 #include "../examples/common/json_text.hpp"
-#include "progress.hpp"
+#include "environment.hpp"
 #include "staged_files.hpp"
 
 #include <distilbert/weights/packed_model.hpp>
@@ -63,23 +63,25 @@ inline std::string packed_header(const std::vector<distilbert::TensorView>& tens
   return header + json;
 }
 
-inline void write_packed(const distilbert::PackedModel& model, std::string_view vocabulary,
-                         const std::map<std::string, std::string>& metadata, StagedFile& file) {
+/// Returns the number of bytes of all tensors.
+inline std::size_t write_packed(const distilbert::PackedModel& model, std::string_view vocabulary,
+                                const std::map<std::string, std::string>& metadata, StagedFile& file,
+                                Environment& environment) {
   const std::vector<distilbert::TensorView> tensors = tensors_of(model, vocabulary);
   file.write(packed_header(tensors, metadata));
   std::size_t total = 0, done = 0;
   for (const auto& tensor : tensors)
     total += tensor.bytes;
-  Progress progress("MB written", total);
   constexpr std::size_t block = std::size_t{1} << 20;
   for (const auto& tensor : tensors) {
     const std::string_view bytes(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
     for (std::size_t at = 0; at < bytes.size(); at += block) {
-      progress(done + at);
+      environment.progress("written", done + at, total);
       file.write(bytes.substr(at, block));
     }
     done += bytes.size();
   }
+  return total;
 }
 
 } // namespace convert

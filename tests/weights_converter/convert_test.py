@@ -458,6 +458,51 @@ def test_fp32_has_nothing_to_say_about_rounding(model, tmp_path):
     assert "Rounding" not in converted(model, tmp_path / "out", "--precision", "fp32")
 
 
+def write_sentence_transformer(directory, transformer="", pooling="1_Pooling"):
+    write_model(directory, dataclasses.replace(SMALL, labels=0))
+    types = {transformer: "Transformer", pooling: "Pooling", "2_Normalize": "Normalize"}
+    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for path, name in types.items()]
+    (directory / "modules.json").write_text(json.dumps(modules))
+    (directory / "1_Pooling").mkdir()
+    (directory / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    (directory / "sentence_bert_config.json").write_text('{"max_seq_length": 6}')
+    (directory / "config_sentence_transformers.json").write_text('{"prompts": {}}')
+
+
+def test_what_sentence_transformers_keeps_beside_the_model_is_copied(tmp_path):
+    write_sentence_transformer(tmp_path / "in")
+    converted(tmp_path / "in", tmp_path / "out")
+    names = ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+    for name in names:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "in" / name).read_bytes()
+
+    # Another model in its place does not inherit how the first one made vectors.
+    write_model(tmp_path / "classifier", SMALL)
+    converted(tmp_path / "classifier", tmp_path / "out", "--force")
+    assert not any((tmp_path / "out" / name).exists() for name in names if "/" not in name)
+
+
+def test_modules_lead_to_folders_of_the_directory_only(tmp_path):
+    for i, folder in enumerate(("../1_Pooling", "..", "/etc", "a/b", "C:")):
+        write_sentence_transformer(tmp_path / f"in{i}", pooling=folder)
+        assert "is not the name of a folder" in refused(tmp_path / f"in{i}", tmp_path / "out")
+    write_sentence_transformer(tmp_path / "in", transformer="0_Transformer")
+    assert "0_Transformer" in refused(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path):
+    write_sentence_transformer(tmp_path / "in")
+    (tmp_path / "in" / "1_Pooling" / "config.json").write_text(json.dumps({"pad": "x" * 200_000}))
+
+    def limit_file_size():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    refused(tmp_path / "in", tmp_path / "out", preexec_fn=limit_file_size, restore_signals=False)
+    assert not (tmp_path / "out").exists()
+
+
 # What is refused, and what that leaves behind
 
 

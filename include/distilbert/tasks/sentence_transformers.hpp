@@ -29,6 +29,30 @@ struct SentenceTransformer {
   bool lower_case = false;    // texts, before the tokenizer
 };
 
+/// Calls visit(class of the module without its package, name of its folder) for each module of modules.json, in order;
+/// the name is empty for the directory itself. Does nothing if there is no such file.
+/// Errors: invalid_config, also for a name that could lead out of the directory; those of visit.
+template <class Visit> void for_each_module(const std::filesystem::path& directory, const Visit& visit) {
+  constexpr ErrorCode code = ErrorCode::invalid_config;
+  const std::filesystem::path path = directory / "modules.json";
+  const auto file = open_if_present(path, std::size_t{1} << 20);
+  if (!file)
+    return;
+  parse_json(path, file->text(), code, [&](simdjson::dom::element root) {
+    simdjson::dom::array modules;
+    if (root.get(modules) != simdjson::SUCCESS)
+      throw Error(code, "an array of modules expected");
+    for (const simdjson::dom::element element : modules) {
+      const JsonFields module(element, "a module", code);
+      const std::string type = module.require(module.string("type"), "type");
+      const std::string folder = module.require(module.string("path"), "path");
+      if (folder.find_first_of("/\\:") != std::string::npos || folder == "." || folder == "..")
+        throw Error(code, "path " + quote(folder) + " is not the name of a folder");
+      visit(std::string_view(type).substr(type.rfind('.') + 1), folder); // the package has changed over time
+    }
+  });
+}
+
 /// Reads modules.json and what it points to. A directory without it is the model alone, as sentence-transformers takes
 /// it: its mean. Names in modules.json lead to folders of the directory and nowhere else.
 /// Errors: invalid_config with file and key; unsupported_architecture for other modules and ways of pooling.
@@ -38,8 +62,18 @@ public:
 
   SentenceTransformer read() {
     found_.model = directory_;
-    if (const auto modules = open_if_present(directory_ / "modules.json", max_bytes))
-      parse_json(directory_ / "modules.json", modules->text(), code, [&](Element root) { read_modules(root); });
+    for_each_module(directory_, [&](std::string_view module, const std::string& folder) {
+      const std::filesystem::path path = folder.empty() ? directory_ : directory_ / folder;
+      if (module == "Transformer")
+        found_.model = path;
+      else if (module == "Pooling")
+        read_pooling(path / "config.json");
+      else if (module == "Normalize")
+        found_.normalize = true;
+      else
+        throw Error(ErrorCode::unsupported_architecture,
+                    "the module " + quote(module) + "; Transformer, Pooling and Normalize are known");
+    });
     read_json_if_present(
         found_.model / "sentence_bert_config.json", max_bytes,
         [&](const JsonFields& json) {
@@ -51,36 +85,8 @@ public:
   }
 
 private:
-  using Element = simdjson::dom::element;
   static constexpr std::size_t max_bytes = std::size_t{1} << 20;
   static constexpr ErrorCode code = ErrorCode::invalid_config;
-
-  void read_modules(Element root) {
-    simdjson::dom::array modules;
-    if (root.get(modules) != simdjson::SUCCESS)
-      throw Error(code, "an array of modules expected");
-    for (const Element element : modules) {
-      const JsonFields module(element, "a module", code);
-      const std::string type = module.require(module.string("type"), "type");
-      const std::string name = type.substr(type.rfind('.') + 1); // its package has changed over time
-      const std::filesystem::path folder = folder_of(module.require(module.string("path"), "path"));
-      if (name == "Transformer")
-        found_.model = folder;
-      else if (name == "Pooling")
-        read_pooling(folder / "config.json");
-      else if (name == "Normalize")
-        found_.normalize = true;
-      else
-        throw Error(ErrorCode::unsupported_architecture,
-                    "the module " + quote(type) + "; Transformer, Pooling and Normalize are known");
-    }
-  }
-
-  std::filesystem::path folder_of(const std::string& name) const {
-    if (name.find_first_of("/\\:") != std::string::npos || name == "." || name == "..")
-      throw Error(code, "path " + quote(name) + " is not the name of a folder");
-    return name.empty() ? directory_ : directory_ / name;
-  }
 
   /// Either "pooling_mode": "mean", or one flag for each way.
   void read_pooling(const std::filesystem::path& path) {
