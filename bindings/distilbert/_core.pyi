@@ -747,3 +747,43 @@ class ZeroShotClassifier(_Loaded):
         progress: bool = False,
     ) -> list[ZeroShot]:
         """multi_label: each label is judged by itself; else one label is right, and the scores add up to 1."""
+
+@final
+class Conversion:
+    """What convert() did."""
+
+    @property
+    def precision(self) -> _Precision: ...
+    @property
+    def source_bytes(self) -> int:
+        """Of the source's model.safetensors."""
+
+    @property
+    def bytes(self) -> int:
+        """Of the target's."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def largest_change(self) -> float:
+        """How far rounding moved an answer: the largest change of a logit of one text, or of the first hidden states of
+        [CLS] for models that do not classify texts."""
+
+def convert(
+    source: _Path,
+    target: _Path,
+    precision: _Precision = "int8",
+    *,
+    sum_bits: Literal[16, 32] = 32,
+    force: bool = False,
+    progress: bool = False,
+) -> Conversion:
+    """Turns a model directory, as save_pretrained() writes it, into one that is smaller (unless precision is "fp32")
+    and starts at once: what distilbert-convert does. The settings of sentence-transformers in it are kept.
+
+    target: made if it does not exist. It appears whole or not at all, also when Ctrl-C stops the call.
+    sum_bits: 16 makes int8 faster on CPUs without VNNI, and less exact.
+    force: replace the model that target holds.
+
+    Raises FileExistsError without `force` if target holds a model, OSError where it cannot be written, and Error if
+    source holds no model that the library runs, or one that is converted already."""

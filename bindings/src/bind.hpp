@@ -17,5 +17,6 @@ void bind_question_answerer(py::module_& module);
 void bind_masked_lm(py::module_& module);
 void bind_multiple_choice(py::module_& module);
 void bind_zero_shot_classifier(py::module_& module);
+void bind_convert(py::module_& module);
 
 } // namespace bindings

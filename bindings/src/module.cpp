@@ -22,4 +22,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bindings::bind_masked_lm(module);
   bindings::bind_multiple_choice(module);
   bindings::bind_zero_shot_classifier(module);
+  bindings::bind_convert(module);
 }

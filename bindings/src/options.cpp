@@ -18,6 +18,11 @@ std::atomic<std::size_t> default_threads{0};
 
 } // namespace
 
+Precision precision_of(const std::string& word) {
+  return option_of<Precision>("precision", word,
+                              {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}});
+}
+
 InvalidUtf8 invalid_utf8_of(const std::string& word) {
   return option_of<InvalidUtf8>("invalid_utf8", word,
                                 {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}});
@@ -29,8 +34,7 @@ LoadOptions load_options(const std::optional<std::string>& precision, std::optio
                          const std::string& invalid_utf8, bool encode_special_tokens) {
   LoadOptions options;
   if (precision)
-    options.precision = option_of<Precision>(
-        "precision", *precision, {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}});
+    options.precision = precision_of(*precision);
   options.sum_bits = sum_bits;
   options.memory = option_of<Memory>("memory", memory, {{"map", Memory::map}, {"copy", Memory::copy}});
   options.threads = thread_count(threads.value_or(default_threads));

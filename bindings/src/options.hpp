@@ -29,6 +29,7 @@ Option option_of(const char* name, const std::string& word, const std::vector<st
                           std::string(name) + " is \"" + word + "\", possible are " + known);
 }
 
+distilbert::Precision precision_of(const std::string& word);
 distilbert::InvalidUtf8 invalid_utf8_of(const std::string& word);
 
 /// LoadOptions of from_pretrained()'s keywords. `isa`, if there is one, is set for the whole process. threads becomes

@@ -117,13 +117,19 @@ std::vector<std::string> strings_of(const char* what, const py::object& iterable
 Progress::Progress(bool show, const py::object& texts) {
   if (!show)
     return;
+  py::object total = py::none();
+  if (py::isinstance<py::str>(texts))
+    total = py::int_(1);
+  else if (py::hasattr(texts, "__len__"))
+    total = py::int_(py::len(texts));
+  bar_ = tqdm(py::dict(py::arg("total") = total, py::arg("unit") = "text"));
+}
+
+Progress::Progress(const py::dict& options) : bar_(tqdm(options)) {}
+
+py::object Progress::tqdm(const py::dict& options) {
   try {
-    py::object total = py::none();
-    if (py::isinstance<py::str>(texts))
-      total = py::int_(1);
-    else if (py::hasattr(texts, "__len__"))
-      total = py::int_(py::len(texts));
-    bar_ = py::module_::import("tqdm.auto").attr("tqdm")(py::arg("total") = total, py::arg("unit") = "text");
+    return py::module_::import("tqdm.auto").attr("tqdm")(**options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ImportError))
       throw;
@@ -143,9 +149,9 @@ Progress::~Progress() {
   }
 }
 
-void Progress::update(std::size_t texts) {
+void Progress::update(std::size_t more) {
   if (bar_)
-    bar_.attr("update")(texts);
+    bar_.attr("update")(more);
 }
 
 distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers) {

@@ -79,13 +79,17 @@ std::vector<std::string> strings_of(const char* what, const py::object& iterable
 class Progress {
 public:
   Progress(bool show, const py::object& texts);
+  /// With tqdm's keywords.
+  explicit Progress(const py::dict& options);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
-  void update(std::size_t texts);
+  void update(std::size_t more);
 
 private:
+  static py::object tqdm(const py::dict& options);
+
   py::object bar_;
 };
 

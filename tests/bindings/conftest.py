@@ -1,9 +1,16 @@
 import pathlib
+import signal
 
 import pytest
 import tiny_model
 
 import distilbert
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Jobs that a shell starts in the background are deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

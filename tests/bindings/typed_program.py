@@ -51,6 +51,11 @@ def pipelines(directory: str) -> list[dict[str, object]]:
     return answers + classify("a", top_k=None)  # type: ignore[no-any-return]
 
 
+def smaller(directory: str) -> tuple[float, int]:
+    report: distilbert.Conversion = distilbert.convert(directory, directory + "-int8", "int8", force=True)
+    return report.largest_change, report.bytes
+
+
 try:
     classify()
 except distilbert.Error as error:
