@@ -90,8 +90,6 @@
 // 5. the arithmetic
 #include "kernels/contract.hpp"         // Kernels: what each operation computes
 #include "kernels/polynomials.hpp"      // the coefficients of exp, erf and the like
-#include "kernels/lane_math.hpp"        // exp, erf and the like on sixteen lanes
-#include "kernels/portable.hpp"         // every kernel in plain Eigen
 #include "kernels/packed_attention.hpp" // attention whose products are those of linear layers
 #include "kernels/tiling.hpp"           // how a product is cut into register tiles
 #include "kernels/avx2.hpp"             // the levels: what differs between them here, what they share in kernels/lanes/
@@ -99,9 +97,11 @@
 #include "kernels/avx512_vnni.hpp"
 #include "kernels/neon.hpp"
 #include "kernels/neon_dotprod.hpp"
-#include "kernels/level.hpp"    // Level: a set of kernels, and when it can run
-#include "kernels/levels.hpp"   // all of them
-#include "kernels/dispatch.hpp" // isa(), set_isa(): which kernels run
+#include "kernels/lane_math.hpp" // exp, erf and the like on sixteen lanes of Eigen's
+#include "kernels/portable.hpp"  // every kernel in plain Eigen
+#include "kernels/level.hpp"     // Level: a set of kernels, and when it can run
+#include "kernels/levels.hpp"    // all of them
+#include "kernels/dispatch.hpp"  // isa(), set_isa(): which kernels run
 
 // threads
 #include "threads/cpu_count.hpp"   // usable_cpus()
