@@ -13,6 +13,7 @@
 #include <distilbert/aligned_buffer.hpp>
 #include <distilbert/bf16.hpp>
 #include <distilbert/kernels/dispatch.hpp>
+#include <distilbert/kernels/levels.hpp>
 
 using namespace distilbert;
 

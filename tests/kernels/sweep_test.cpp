@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <distilbert/kernels/dispatch.hpp>
+#include <distilbert/kernels/levels.hpp>
 
 using namespace distilbert;
 

@@ -198,7 +198,8 @@ TEST_CASE("heads may be missing, but not in part") {
         {"qa_outputs", "qa_outputs"},
         {"vocab_transform", bert ? "cls.predictions.transform.dense" : "vocab_transform"},
         {"vocab_layer_norm", bert ? "cls.predictions.transform.LayerNorm" : "vocab_layer_norm"}};
-    for (const auto& [head, stored] : heads) {
+    for (const auto& names : heads) {
+      const char *head = names.first, *stored = names.second;
       CAPTURE(stored);
       for (const char* parameter : {".weight", ".bias"}) {
         auto file = tiny_file(family);
