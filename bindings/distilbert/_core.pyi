@@ -257,13 +257,22 @@ class TextClassifier(_Loaded):
         """The model that comes with the package: English sentiment, NEGATIVE or POSITIVE."""
 
     @overload
-    def __call__(self, texts: str, *, progress: bool = False) -> Classification: ...  # type: ignore[overload-overlap]  # a str is an iterable of str, too
+    def __call__(  # type: ignore[overload-overlap]  # a str is an iterable of str, too
+        self, texts: str, *, stride: Optional[int] = None, progress: bool = False
+    ) -> Classification: ...
     @overload
     def __call__(
-        self, texts: Union[Iterable[str], Iterable[tuple[str, str]], Iterable[Encoding]], *, progress: bool = False
+        self,
+        texts: Union[Iterable[str], Iterable[tuple[str, str]], Iterable[Encoding]],
+        *,
+        stride: Optional[int] = None,
+        progress: bool = False,
     ) -> list[Classification]:
         """Classifies a text, each text of an iterable, each pair of texts of an iterable of tuples, which the model
-        reads as one, or each of what the tokenizer has encoded, to which nothing is added."""
+        reads as one, or each of what the tokenizer has encoded, to which nothing is added.
+
+        stride: texts (not pairs) are read to their end, in windows of max_length tokens that share so many; the logits
+        are then the mean of the windows', each weighted by the tokens that it is the first to have."""
 
     def logits(
         self, texts: Union[str, Iterable[str], Iterable[_Ids]], *, progress: bool = False

@@ -11,6 +11,7 @@
 #include <distilbert/tasks/text_classifier.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -30,13 +31,18 @@ std::string repr(const Classification& self) {
       .format(self.label, self.score, self.token_count, self.truncated);
 }
 
-py::list classify_items(const Loaded<TextClassifier>& self, Items& items, Progress& bar) {
+py::list classify_items(const Loaded<TextClassifier>& self, Items& items, std::optional<std::size_t> stride,
+                        Progress& bar) {
   py::list answers;
   const auto take = [&](std::vector<Classification>&& chunk_answers) {
     for (Classification& answer : chunk_answers)
       answers.append(py::cast(std::move(answer)));
   };
-  if (!items.empty() && py::isinstance<py::tuple>(items.front()))
+  if (stride)
+    for_each_chunk<Texts>(
+        items, self.threads, bar,
+        [&](const Texts& chunk) { return self.model.classify_windows(chunk.values(), *stride); }, take);
+  else if (!items.empty() && py::isinstance<py::tuple>(items.front()))
     for_each_chunk<TextPairs>(
         items, self.threads, bar, [&](const TextPairs& chunk) { return self.model.classify_pairs(chunk.values()); },
         take);
@@ -50,22 +56,26 @@ py::list classify_items(const Loaded<TextClassifier>& self, Items& items, Progre
   return answers;
 }
 
-py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, bool progress) {
+py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, std::optional<std::size_t> stride,
+                    bool progress) {
   if (py::isinstance<py::str>(texts)) {
     Texts text;
     text.add(texts, 0);
-    return py::cast(without_gil([&] { return self.model.classify(text.values().front()); }));
+    return py::cast(without_gil([&] {
+      return stride ? self.model.classify_windows(text.values(), *stride).front()
+                    : self.model.classify(text.values().front());
+    }));
   }
   Items items(texts);
   Progress bar(progress, texts);
-  return classify_items(self, items, bar);
+  return classify_items(self, items, stride, bar);
 }
 
 /// Some texts of many, the first of which errors call `first`.
 py::list classify_batch(const Loaded<TextClassifier>& self, const py::list& texts, std::size_t first) {
   Items items(texts, first);
   Progress hidden(false, texts);
-  return classify_items(self, items, hidden);
+  return classify_items(self, items, std::nullopt, hidden);
 }
 
 /// See run_arrow.
@@ -121,7 +131,8 @@ void bind_text_classifier(py::module_& module) {
     const std::string directory = package[0].cast<std::string>() + "/models/sst2";
     return py::type::of<Loaded<TextClassifier>>().attr("from_pretrained")(directory, **options);
   });
-  type.def("__call__", &classify, py::arg("texts"), py::kw_only(), py::arg("progress") = false);
+  type.def("__call__", &classify, py::arg("texts"), py::kw_only(), py::arg("stride") = py::none(),
+           py::arg("progress") = false);
   type.def("_batch", &classify_batch, py::arg("texts"), py::arg("first"));
   type.def("_arrow_scores", &arrow_scores, py::arg("array"), py::arg("first"));
   type.def("logits", &logits, py::arg("texts"), py::kw_only(), py::arg("progress") = false);

@@ -138,3 +138,23 @@ def test_every_isa_gives_the_same_answer(classifier):
             np.testing.assert_allclose(classifier.logits(TEXTS), expected, atol=1e-5)
     finally:
         distilbert.set_isa(chosen)
+
+
+def test_windows_read_a_text_to_its_end(tiny):
+    classifier = distilbert.TextClassifier.from_pretrained(tiny, max_length=12)
+    tokenizer = classifier.tokenizer
+    text = "good bad " * 12
+    windows = tokenizer.encode_windows(text, max_length=12, stride=3)
+    fresh = [len(window.ids) - 2 - (3 if i else 0) for i, window in enumerate(windows)]
+    expected = np.average(classifier.logits([window.ids for window in windows]), axis=0, weights=fresh)
+    whole = classifier(text, stride=3)
+    np.testing.assert_allclose(whole.logits, expected, rtol=1e-5, atol=1e-6)
+    assert classifier(text).truncated and not whole.truncated
+    assert whole.token_count == sum(len(window.ids) for window in windows) > 12
+    short, same = classifier(["good", text], stride=3)
+    np.testing.assert_array_equal(short.logits, classifier("good").logits)
+    np.testing.assert_array_equal(same.logits, whole.logits)
+    with pytest.raises(TypeError):
+        classifier([("good", "bad")], stride=3)
+    with pytest.raises(ValueError):
+        classifier(text, stride=10)
