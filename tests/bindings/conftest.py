@@ -1,5 +1,7 @@
 import pathlib
 import signal
+import sys
+import types
 
 import pytest
 import tiny_model
@@ -33,3 +35,24 @@ def weights():
 def tiny(tmp_path_factory, weights) -> pathlib.Path:
     """The directory of a small random model in fp32."""
     return tiny_model.write(tmp_path_factory.mktemp("tiny"), weights)
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    """The progress bars that calls show, from a tqdm that only takes notes."""
+    shown = []
+
+    class Bar:
+        def __init__(self, total, unit):
+            self.total, self.unit, self.done, self.closed = total, unit, 0, False
+            shown.append(self)
+
+        def update(self, texts):
+            self.done += texts
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    return shown

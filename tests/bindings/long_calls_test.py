@@ -3,10 +3,8 @@
 import concurrent.futures
 import os
 import signal
-import sys
 import threading
 import time
-import types
 
 import numpy as np
 import pytest
@@ -60,21 +58,7 @@ def test_ctrl_c_stops_a_long_call(sentiment):
     assert sentiment("good").label == "POSITIVE"
 
 
-def test_progress_is_told(sentiment, monkeypatch):
-    class Bar:
-        def __init__(self, total, unit):
-            self.total, self.unit, self.done, self.closed = total, unit, 0, False
-            bars.append(self)
-
-        def update(self, texts):
-            self.done += texts
-
-        def close(self):
-            self.closed = True
-
-    bars = []
-    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
-    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+def test_progress_is_told(sentiment, bars):
     sentiment(["good"] * 5000, progress=True)
     sentiment.logits(iter(["good"] * 7), progress=True)
     with pytest.raises(TypeError):

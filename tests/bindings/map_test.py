@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import time
-import types
 
 import numpy as np
 import pytest
@@ -97,21 +96,7 @@ def test_an_error_of_the_iterable_comes_through(classifier):
         next(answers)
 
 
-def test_progress_is_told(classifier, monkeypatch):
-    class Bar:
-        def __init__(self, total, unit):
-            self.total, self.unit, self.done, self.closed = total, unit, 0, False
-            bars.append(self)
-
-        def update(self, texts):
-            self.done += texts
-
-        def close(self):
-            self.closed = True
-
-    bars = []
-    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
-    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+def test_progress_is_told(classifier, bars):
     list(classifier.map(TEXTS, batch_size=2, progress=True))
     answers = classifier.map(iter(TEXTS), batch_size=2, progress=True)
     next(answers)

@@ -37,16 +37,6 @@ std::vector<double> flat(Json json) {
   return numbers;
 }
 
-template <class Call> void refused(ErrorCode code, const std::string& part, const Call& call) {
-  try {
-    call();
-    FAIL("no error");
-  } catch (const Error& e) {
-    CHECK(std::string(describe(e.code())) == describe(code));
-    CHECK(std::string(e.what()).find(part) != std::string::npos);
-  }
-}
-
 } // namespace
 
 TEST_CASE("every hidden state and every attention matrix is transformers'") {

@@ -5,12 +5,25 @@
 #include <string>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "../nn/golden.hpp"
 
 namespace distilbert::test {
 
 /// How far a score or a hidden state may be from the reference's.
 inline constexpr double pipeline_tolerance = 1e-4;
+
+/// The call fails with that code, and says `part`.
+template <class Call> void refused(ErrorCode code, const std::string& part, const Call& call) {
+  try {
+    call();
+    FAIL("no error");
+  } catch (const Error& e) {
+    CHECK(std::string(describe(e.code())) == describe(code));
+    CHECK(std::string(e.what()).find(part) != std::string::npos);
+  }
+}
 
 /// The first lines of the vocabulary of models/sst2, as golden/models.py takes them.
 inline std::string first_words(std::size_t count) {

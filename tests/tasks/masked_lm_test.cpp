@@ -46,16 +46,6 @@ bool equal(const std::vector<Predictions>& a, const std::vector<Predictions>& b)
   });
 }
 
-template <class Call> void refused(ErrorCode code, const std::string& part, const Call& call) {
-  try {
-    call();
-    FAIL("no error");
-  } catch (const Error& e) {
-    CHECK(std::string(describe(e.code())) == describe(code));
-    CHECK(std::string(e.what()).find(part) != std::string::npos);
-  }
-}
-
 } // namespace
 
 TEST_CASE("the head's logits are transformers'") {

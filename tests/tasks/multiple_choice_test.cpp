@@ -13,16 +13,6 @@ namespace {
 const Shape small{
     .vocab = 60, .positions = 20, .dim = 24, .hidden_dim = 40, .n_layers = 1, .n_heads = 3, .head = "multiple_choice"};
 
-template <class Call> void refused(ErrorCode code, const std::string& part, const Call& call) {
-  try {
-    call();
-    FAIL("no error");
-  } catch (const Error& e) {
-    CHECK(std::string(describe(e.code())) == describe(code));
-    CHECK(std::string(e.what()).find(part) != std::string::npos);
-  }
-}
-
 } // namespace
 
 TEST_CASE("the head's logits are transformers'") {
