@@ -7,10 +7,12 @@ set -eu
 
 packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
 packages="$packages doctest-dev"
+packages="$packages libboost1.81-dev libhiredis-dev prometheus-cpp-dev libspdlog-dev" # the services'
 if [ "${1-}" = test ]; then
   packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3-dev"
   packages="$packages python3-venv"
   packages="$packages openjdk-17-jre-headless" # Spark's
+  packages="$packages redis-server prometheus chromium" # the services': cache, promtool, a browser for the page
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi

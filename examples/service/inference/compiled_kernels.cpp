@@ -1,0 +1,1 @@
+#include <distilbert/kernels/compiled_kernels.hpp>

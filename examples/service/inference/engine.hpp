@@ -1,0 +1,56 @@
+#pragma once
+// A model of any task that the services offer, behind one face: encoded texts in, rows of numbers out.
+
+#include <distilbert/config.hpp>
+#include <distilbert/load_options.hpp>
+#include <distilbert/text/tokenizer.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace service {
+
+/// What a model is for, which decides the routes.
+enum class Task {
+  classifier, // a label with scores
+  reranker,   // a classifier of one label, which scores pairs of query and text
+  embedder,   // a vector
+};
+
+/// What is asked of a model about one text.
+enum class Output : std::uint8_t {
+  pooled, // a classifier's logits [labels]; an embedder's pooled vector [dim], not normalised
+  tokens, // embedders only: the last hidden state [tokens, dim]
+};
+
+/// The answer to one text: floats, row-major, of the shape that Output says. All of them are finite.
+using Row = std::vector<float>;
+
+/// Immutable once loaded; all methods may be called from any number of threads at once.
+class Engine {
+public:
+  virtual ~Engine() = default;
+
+  /// Loads a model directory. Its config.json decides the task: a sequence classification head makes a classifier, or a
+  /// reranker if it has one label; an encoder without a head, or a directory of sentence-transformers, an embedder.
+  /// Errors: distilbert::Error.
+  static std::unique_ptr<const Engine> load(const std::filesystem::path& directory,
+                                            const distilbert::LoadOptions& options);
+
+  virtual Task task() const = 0;
+  virtual const distilbert::DistilBertConfig& config() const = 0;
+  virtual const distilbert::Tokenizer& tokenizer() const = 0;
+  virtual distilbert::Precision precision() const = 0;
+  /// Tokens of one text, special tokens included, that the model reads
+  virtual std::size_t max_length() const = 0;
+
+  /// One row for each text, in order. A lone call uses all threads of the model; of several at a time each takes its
+  /// own. Throws distilbert::Error, of a text (invalid_token_id, text_too_long, non_finite_result) or of the call.
+  virtual std::vector<Row> run(Output output, const std::vector<distilbert::Encoding>& texts) const = 0;
+};
+
+} // namespace service

@@ -1,0 +1,48 @@
+#pragma once
+// All routes, a function for each family; what a family needs of the service stands in Context.
+
+#include "../http/router.hpp"
+#include "../inference/inference.hpp"
+#include "../observe/metrics.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace service {
+
+/// What the routes share. Outlives the router and every request.
+struct Context {
+  Inference& inference;
+  Metrics& metrics;
+
+  std::string model_name = "sst2"; // what clients call the model: the name of its directory, or --served-model-name
+  std::string fingerprint = {};    // hex SHA-256 that changes whenever an answer could
+  std::size_t max_client_batch_size = 32; // texts in one call of the TEI and OpenAI routes
+  std::size_t max_concurrent_requests = 512;
+  std::size_t max_batch_tokens = 256;
+  std::chrono::milliseconds request_timeout{30'000};
+  bool page = true; // "/" is the page for people
+
+  std::atomic<bool> ready{false};    // loaded and warm; /readyz
+  std::atomic<bool> draining{false}; // told to end: still answers, but is not ready
+
+  const Engine& engine() const { return inference.engine(); }
+};
+
+/// Routes of the classroom services: /bulk-predict, and /predict in all its forms ("text", "payload", "values"; also
+/// TEI's "inputs"), for classifiers; /health.
+void add_seed_routes(Router& router, Context& context);
+/// Text Embeddings Inference: /embed, /embed_all, /rerank, /similarity, /tokenize, /decode, /info, POST / and so on.
+void add_tei_routes(Router& router, Context& context);
+/// The Open Inference Protocol, version 2, with binary tensors, and KServe's version 1.
+void add_open_inference_routes(Router& router, Context& context);
+/// OpenAI's /v1/embeddings and /v1/models, and infinity's /classify.
+void add_openai_routes(Router& router, Context& context);
+/// /livez, /readyz, /healthz, /metrics.
+void add_probe_routes(Router& router, Context& context);
+/// /openapi.json, /docs, /redoc, and the page at /.
+void add_page_routes(Router& router, Context& context);
+
+} // namespace service
