@@ -18,10 +18,15 @@ struct WantedOutput {
   std::size_t classes = 0; // of the classification extension: so many "value:index:label"; 0: the tensor itself
 };
 
-struct InferRequest {
+/// What the answer to a request must hold; refers to nothing of it.
+struct WantedAnswer {
   std::optional<std::string> id;
-  std::vector<InputTensor> inputs;   // no name twice
   std::vector<WantedOutput> outputs; // all that the model has, if the request names none
+};
+
+struct InferRequest {
+  std::vector<InputTensor> inputs; // no name twice
+  WantedAnswer wanted;
 };
 
 /// What of a model a request may name. Outlives the requests.
@@ -31,9 +36,10 @@ struct ModelTensors {
 
 /// Reads a request. `header_length` is the value of Inference-Header-Content-Length, if there is one: the bytes of the
 /// JSON at the front of the body, behind which lies raw data; 0 makes the whole body the only element of the model's
-/// first input, as it is, and all outputs binary. The result refers to `body` and to `parser`. Throws InvalidTensor.
+/// first input, as it is, and all outputs binary. The inputs refer to `body` and to `document`, which
+/// it fills. Throws Problem.
 InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> header_length,
-                                const ModelTensors& model, simdjson::dom::parser& parser);
+                                const ModelTensors& model, std::optional<json::Document>& document);
 
 /// A body, and the bytes of JSON at its front if there is raw data behind.
 struct InferAnswer {
@@ -41,8 +47,8 @@ struct InferAnswer {
   std::optional<std::size_t> header_length;
 };
 
-/// Writes the answer; outputs[i] is what request.outputs[i] wants.
-InferAnswer write_infer_answer(const InferRequest& request, const std::string& model_name,
+/// Writes the answer; outputs[i] is what wanted.outputs[i] asks for.
+InferAnswer write_infer_answer(const WantedAnswer& wanted, const std::string& model_name,
                                const std::string& model_version, const std::vector<OutputTensor>& outputs);
 
 } // namespace service

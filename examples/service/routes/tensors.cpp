@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace service {
@@ -16,132 +17,134 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-[[noreturn]] void refuse(const std::string& input, const std::string& why) {
-  throw InvalidTensor("input '" + input + "': " + why);
+[[noreturn]] void refuse(const json::Value& value, const std::string& why) {
+  throw Problem(Problem::Kind::invalid, name_of(value.path()) + ": " + why);
 }
 
-std::string written(const Shape& shape) {
+template <class Sizes> std::string written(const Sizes& shape) {
   std::string out;
   cli::append_json_array(out, shape);
   return out;
 }
 
-std::string written(const std::vector<std::int64_t>& shape) {
-  std::string out;
-  cli::append_json_array(out, shape);
-  return out;
+const TensorSpec& spec_of(const json::Value& name, const std::vector<TensorSpec>& specs) {
+  const auto spec = std::find_if(specs.begin(), specs.end(),
+                                 [wanted = name.string()](const TensorSpec& input) { return input.name == wanted; });
+  if (spec == specs.end())
+    refuse(name, "the inputs of this model are " + names_of(specs));
+  return *spec;
 }
 
-const TensorSpec& spec_of(const dom::object& tensor, const std::vector<TensorSpec>& specs) {
-  std::string_view name;
-  if (tensor["name"].get(name))
-    throw InvalidTensor("every input needs a 'name', a string");
-  for (const TensorSpec& spec : specs)
-    if (spec.name == name)
-      return spec;
-  std::string names;
-  for (const TensorSpec& spec : specs)
-    names += (names.empty() ? "'" : ", '") + spec.name + "'";
-  throw InvalidTensor("an input has a name that this model does not know; it knows " + names);
-}
-
-void check_datatype(const dom::object& tensor, const TensorSpec& spec) {
-  std::string_view datatype;
-  if (tensor["datatype"].get(datatype))
-    refuse(spec.name, "it needs a 'datatype', a string");
-  if (datatype != name_of(spec.datatype))
-    refuse(spec.name, std::string("its datatype must be ") + name_of(spec.datatype));
-}
-
-Shape shape_of(const dom::object& tensor, const TensorSpec& spec) {
-  dom::array sizes;
-  if (tensor["shape"].get(sizes))
-    refuse(spec.name, "it needs a 'shape', an array of whole numbers");
+Shape shape_of(const json::Value& value, const TensorSpec& spec) {
   Shape shape;
-  for (const dom::element size : sizes) {
-    std::uint64_t value = 0;
-    if (size.get(value) || value == 0)
-      refuse(spec.name, "the sizes in its shape must be whole numbers from 1 on");
-    if (shape.size() == spec.shape.size())
-      refuse(spec.name, "its shape must have " + std::to_string(spec.shape.size()) + " sizes: " + written(spec.shape));
-    shape.push_back(value);
-  }
+  for (const json::Value& size : value.array())
+    shape.push_back(static_cast<std::size_t>(size.integer(1, std::numeric_limits<std::int64_t>::max())));
   if (shape.size() != spec.shape.size())
-    refuse(spec.name, "its shape must have " + std::to_string(spec.shape.size()) + " sizes: " + written(spec.shape));
+    refuse(value, "the shape of '" + spec.name + "' is " + written(spec.shape));
   return shape;
 }
 
+std::size_t elements(const json::Value& tensor, const Shape& shape) {
+  std::size_t count = 1;
+  for (const std::size_t size : shape) {
+    if (count > std::numeric_limits<std::size_t>::max() / size)
+      refuse(tensor, "its shape is too large");
+    count *= size;
+  }
+  return count;
+}
+
 /// Bytes of the tensor's raw form; none if its data is in the JSON.
-std::optional<std::size_t> binary_size(const dom::object& tensor, const TensorSpec& spec) {
-  dom::element parameters;
-  if (tensor["parameters"].get(parameters) || parameters.is_null())
+std::optional<std::uint64_t> binary_size(const json::Object& tensor) {
+  const auto value = tensor.optional("parameters");
+  if (!value)
     return std::nullopt;
-  if (!parameters.is_object())
-    refuse(spec.name, "its 'parameters' must be an object");
-  dom::element size;
-  if (!parameters["shared_memory_region"].get(size))
-    refuse(spec.name, "shared memory is not supported");
-  if (parameters["binary_data_size"].get(size))
+  const json::Object parameters = value->object();
+  if (parameters.find("shared_memory_region"))
+    refuse(*value, "shared memory is not supported");
+  const auto size = parameters.find("binary_data_size");
+  if (!size)
     return std::nullopt;
-  std::uint64_t value = 0;
-  if (size.get(value))
-    refuse(spec.name, "'binary_data_size' must be a whole number");
-  return value;
+  return static_cast<std::uint64_t>(size->integer(0, std::numeric_limits<std::int64_t>::max()));
 }
 
-void read_value(dom::element element, const std::string& name, std::vector<std::string_view>& values) {
-  std::string_view text;
-  if (element.get(text))
-    refuse(name, "element " + std::to_string(values.size()) + " of its data is not a string");
-  values.push_back(text);
-}
+/// Takes the data of one tensor out of the JSON.
+template <class Element> class DataReader {
+public:
+  DataReader(const json::Value& data, const Shape& shape) : data_(data), shape_(shape) {}
 
-void read_value(dom::element element, const std::string& name, std::vector<std::int64_t>& values) {
-  std::int64_t number = 0;
-  if (element.get(number))
-    refuse(name, "element " + std::to_string(values.size()) + " of its data is not a whole number of 64 bits");
-  values.push_back(number);
-}
-
-/// Reads arrays nested as the sizes from `axis` on say. No deeper than the shape, whatever the data.
-template <class Value>
-void read_nested(dom::element element, const InputTensor& tensor, std::size_t axis, std::vector<Value>& values) {
-  if (axis == tensor.shape.size())
-    return read_value(element, tensor.spec->name, values);
-  dom::array array;
-  if (element.get(array))
-    refuse(tensor.spec->name, "its data is nested in another way than its shape " + written(tensor.shape));
-  std::size_t count = 0;
-  for (const dom::element inner : array) {
-    read_nested(inner, tensor, axis + 1, values);
-    ++count;
+  std::vector<Element> read() {
+    if (!data_.is_array())
+      refuse(data_, "it must be an array");
+    const dom::array array(data_.element());
+    if (array.begin() != array.end() && (*array.begin()).is_array()) {
+      read_nested(data_.element(), 0);
+      return std::move(elements_);
+    }
+    for (const dom::element element : array)
+      read_element(element);
+    if (const std::size_t expected = elements(data_, shape_); elements_.size() != expected)
+      refuse(data_, std::to_string(elements_.size()) + " elements where the shape " + written(shape_) + " asks for " +
+                        std::to_string(expected));
+    return std::move(elements_);
   }
-  if (count != tensor.shape[axis])
-    refuse(tensor.spec->name, "its data does not have the shape " + written(tensor.shape));
-}
 
-template <class Value> std::vector<Value> read_json(dom::element data, const InputTensor& tensor) {
-  dom::array array;
-  if (data.get(array))
-    refuse(tensor.spec->name, "its data must be an array");
-  std::vector<Value> values;
-  if (array.begin() != array.end() && (*array.begin()).is_array()) {
-    read_nested(data, tensor, 0, values);
-    return values;
+private:
+  /// No deeper than the shape, whatever the data.
+  void read_nested(dom::element element, std::size_t axis) {
+    if (axis == shape_.size())
+      return read_element(element);
+    dom::array array;
+    if (element.get(array))
+      refuse(data_, "it is nested in another way than the shape " + written(shape_));
+    std::size_t count = 0;
+    for (const dom::element inner : array) {
+      read_nested(inner, axis + 1);
+      ++count;
+    }
+    if (count != shape_[axis])
+      refuse(data_, "it does not have the shape " + written(shape_));
   }
-  for (const dom::element element : array)
-    read_value(element, tensor.spec->name, values);
-  if (const std::size_t expected = elements(tensor.shape); values.size() != expected)
-    refuse(tensor.spec->name, "its data has " + std::to_string(values.size()) + " elements where its shape " +
-                                  written(tensor.shape) + " asks for " + std::to_string(expected));
-  return values;
+
+  void read_element(dom::element element) {
+    Element value;
+    if (element.get(value))
+      refuse(data_,
+             "element " + std::to_string(elements_.size()) +
+                 (std::is_same_v<Element, std::int64_t> ? " is not a whole number of 64 bits" : " is not a string"));
+    elements_.push_back(value);
+  }
+
+  const json::Value& data_;
+  const Shape& shape_;
+  std::vector<Element> elements_;
+};
+
+std::vector<std::string_view> split_texts(const json::Value& tensor, std::string_view raw, std::size_t count) {
+  std::vector<std::string_view> texts;
+  texts.reserve(std::min(count, raw.size() / 4));
+  while (texts.size() < count) {
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < 4 && i < raw.size(); ++i)
+      length |= static_cast<std::size_t>(static_cast<unsigned char>(raw[i])) << 8 * i;
+    if (raw.size() < 4 || raw.size() - 4 < length)
+      refuse(tensor,
+             "its binary data ends within element " + std::to_string(texts.size()) + " of " + std::to_string(count));
+    texts.push_back(raw.substr(4, length));
+    raw.remove_prefix(4 + length);
+  }
+  if (!raw.empty())
+    refuse(tensor, "its binary data holds more than its " + std::to_string(count) + " elements");
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (distilbert::find_invalid_utf8(texts[i]) != std::string_view::npos)
+      refuse(tensor, "element " + std::to_string(i) + " of its binary data is not valid UTF-8");
+  return texts;
 }
 
-std::vector<std::int64_t> read_numbers(std::string_view raw, const InputTensor& tensor) {
-  const std::size_t count = elements(tensor.shape);
+std::vector<std::int64_t> split_numbers(const json::Value& tensor, std::string_view raw, std::size_t count) {
   if (raw.size() % sizeof(std::int64_t) != 0 || raw.size() / sizeof(std::int64_t) != count)
-    refuse(tensor.spec->name, "its binary data has " + std::to_string(raw.size()) + " bytes, which is not " +
-                                  std::to_string(count) + " numbers of 8 bytes");
+    refuse(tensor, "its binary data has " + std::to_string(raw.size()) + " bytes, which is not " +
+                       std::to_string(count) + " numbers of 8 bytes");
   std::vector<std::int64_t> values(count);
   std::memcpy(values.data(), raw.data(), raw.size());
   return values;
@@ -185,73 +188,46 @@ const char* name_of(Datatype datatype) {
   return "";
 }
 
-std::size_t elements(const Shape& shape) {
-  std::size_t count = 1;
-  for (const std::size_t size : shape) {
-    if (size != 0 && count > std::numeric_limits<std::size_t>::max() / size)
-      throw InvalidTensor("a shape is too large");
-    count *= size;
-  }
-  return count;
+std::string names_of(const std::vector<TensorSpec>& specs) {
+  std::string names;
+  for (const TensorSpec& spec : specs)
+    names += (names.empty() ? "'" : ", '") + spec.name + "'";
+  return names;
 }
 
-std::string_view BinaryData::take(std::size_t size) {
+std::string_view BinaryData::take(std::uint64_t size) {
   if (size > bytes_.size())
-    throw InvalidTensor("the request has fewer bytes of binary data than its inputs' 'binary_data_size' say");
+    throw Problem(Problem::Kind::invalid, "there is less binary data than the inputs' `binary_data_size` say");
   const std::string_view taken = bytes_.substr(0, size);
   bytes_.remove_prefix(size);
   return taken;
 }
 
-std::vector<std::string_view> split_texts(std::string_view raw, std::size_t count, const std::string& name) {
-  std::vector<std::string_view> texts;
-  texts.reserve(std::min(count, raw.size() / 4));
-  while (texts.size() < count) {
-    std::size_t length = 0;
-    for (std::size_t i = 0; i < 4 && i < raw.size(); ++i)
-      length |= static_cast<std::size_t>(static_cast<unsigned char>(raw[i])) << 8 * i;
-    if (raw.size() < 4 || raw.size() - 4 < length)
-      refuse(name,
-             "its binary data ends within element " + std::to_string(texts.size()) + " of " + std::to_string(count));
-    texts.push_back(raw.substr(4, length));
-    raw.remove_prefix(4 + length);
-  }
-  if (!raw.empty())
-    refuse(name, "its binary data holds more than its " + std::to_string(count) + " elements");
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    if (distilbert::find_invalid_utf8(texts[i]) != std::string_view::npos)
-      refuse(name, "element " + std::to_string(i) + " is not valid UTF-8");
-  return texts;
-}
-
-InputTensor read_tensor(dom::element element, const std::vector<TensorSpec>& specs, BinaryData& binary) {
-  dom::object object;
-  if (element.get(object))
-    throw InvalidTensor("every input must be an object");
-  const TensorSpec& spec = spec_of(object, specs);
-  check_datatype(object, spec);
-  InputTensor tensor{&spec, shape_of(object, spec), {}};
+InputTensor read_tensor(const json::Value& value, const std::vector<TensorSpec>& specs, BinaryData& binary) {
+  const json::Object object = value.object();
+  const TensorSpec& spec = spec_of(object.at("name"), specs);
+  if (const json::Value datatype = object.at("datatype"); datatype.string() != name_of(spec.datatype))
+    refuse(datatype, "the datatype of '" + spec.name + "' is " + name_of(spec.datatype));
+  InputTensor tensor{&spec, shape_of(object.at("shape"), spec), {}};
   const bool texts = spec.datatype == Datatype::bytes;
 
-  const std::optional<std::size_t> size = binary_size(object, spec);
-  dom::element data;
-  const bool in_json = !object["data"].get(data);
-  if (size && in_json)
-    refuse(spec.name, "it has both 'data' and 'binary_data_size'");
-  if (size) {
+  const auto data = object.optional("data");
+  if (const auto size = binary_size(object)) {
+    if (data)
+      refuse(value, "it has both `data` and `binary_data_size`");
     const std::string_view raw = binary.take(*size);
+    const std::size_t count = elements(value, tensor.shape);
     if (texts)
-      tensor.values = split_texts(raw, elements(tensor.shape), spec.name);
+      tensor.values = split_texts(value, raw, count);
     else
-      tensor.values = read_numbers(raw, tensor);
-    return tensor;
+      tensor.values = split_numbers(value, raw, count);
+  } else if (!data) {
+    refuse(value, "it needs `data` or the parameter `binary_data_size`");
+  } else if (texts) {
+    tensor.values = DataReader<std::string_view>(*data, tensor.shape).read();
+  } else {
+    tensor.values = DataReader<std::int64_t>(*data, tensor.shape).read();
   }
-  if (!in_json)
-    refuse(spec.name, "it needs 'data' or the parameter 'binary_data_size'");
-  if (texts)
-    tensor.values = read_json<std::string_view>(data, tensor);
-  else
-    tensor.values = read_json<std::int64_t>(data, tensor);
   return tensor;
 }
 

@@ -2,23 +2,16 @@
 // Tensors of the Open Inference Protocol, version 2, as they stand in requests and answers: in JSON, or behind it as
 // raw bytes ("binary_tensor_data" of Triton).
 
-#include <simdjson.h>
+#include "json.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 namespace service {
-
-/// Why a tensor, or the request around it, cannot be taken. what() is a sentence for the client; it holds nothing of
-/// the tensor's data.
-struct InvalidTensor : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// The types that models of this service read and write.
 enum class Datatype { bytes, int64, fp32 };
@@ -35,11 +28,8 @@ struct TensorSpec {
 
 using Shape = std::vector<std::size_t>;
 
-/// Elements of a tensor of that shape. Throws InvalidTensor if the number does not fit.
-std::size_t elements(const Shape& shape);
-
 /// An input of a request, checked: as many values as its shape says, row-major. Texts are valid UTF-8, and lie where
-/// they came from: in the request's body, or in the parser.
+/// they came from: in the request's body, or in the JSON document.
 struct InputTensor {
   const TensorSpec* spec;
   Shape shape;
@@ -51,21 +41,20 @@ class BinaryData {
 public:
   explicit BinaryData(std::string_view bytes) : bytes_(bytes) {}
 
-  /// The next so many bytes. Throws InvalidTensor if there are fewer.
-  std::string_view take(std::size_t size);
+  /// The next so many bytes. Throws Problem if there are fewer.
+  std::string_view take(std::uint64_t size);
   std::size_t left() const { return bytes_.size(); }
 
 private:
   std::string_view bytes_;
 };
 
-/// Reads an element of a request's "inputs". `specs` are the inputs that the model has, and outlive the result. Data in
-/// JSON may be flat or nested as the shape is. Throws InvalidTensor.
-InputTensor read_tensor(simdjson::dom::element element, const std::vector<TensorSpec>& specs, BinaryData& binary);
+/// Reads an item of a request's "inputs". `specs` are the inputs that the model has, and outlive the result. Data in
+/// JSON may be flat or nested as the shape is. Throws Problem, whose message holds nothing of the data.
+InputTensor read_tensor(const json::Value& value, const std::vector<TensorSpec>& specs, BinaryData& binary);
 
-/// A tensor of texts from its raw form: for each a length of four bytes, little-endian, then its bytes. `name` is for
-/// messages. Throws InvalidTensor.
-std::vector<std::string_view> split_texts(std::string_view raw, std::size_t count, const std::string& name);
+/// "'text', 'input_ids'": the names, for messages.
+std::string names_of(const std::vector<TensorSpec>& specs);
 
 /// An output of an answer, row-major.
 struct OutputTensor {

@@ -17,9 +17,9 @@ const ModelTensors model = {{{"text", Datatype::bytes, {-1}}, {"input_ids", Data
 
 struct Read {
   explicit Read(std::string whole, std::optional<std::string_view> length = {})
-      : body(std::move(whole)), request(read_infer_request(body, length, model, parser)) {}
+      : body(std::move(whole)), request(read_infer_request(body, length, model, document)) {}
 
-  simdjson::dom::parser parser;
+  std::optional<json::Document> document;
   std::string body;
   InferRequest request;
 };
@@ -28,8 +28,8 @@ std::string refusal(std::string body, std::optional<std::string_view> length = {
   try {
     const Read read(std::move(body), length);
     return "taken";
-  } catch (const InvalidTensor& e) {
-    return e.what();
+  } catch (const Problem& e) {
+    return e.message;
   }
 }
 
@@ -45,65 +45,69 @@ std::string with(const std::string& rest) { return R"({"inputs":[)" + text + "]"
 TEST_CASE("what a request names no output for gets all, in the form of binary_data_output") {
   for (const std::string none : {"", R"(,"outputs":[])", R"(,"outputs":null)", R"(,"parameters":null)"}) {
     const Read read(with(none));
-    CHECK(!read.request.id);
+    CHECK(!read.request.wanted.id);
     REQUIRE(read.request.inputs.size() == 1);
     CHECK(read.request.inputs[0].spec == &model.inputs[0]);
-    REQUIRE(read.request.outputs.size() == 2);
-    CHECK(read.request.outputs[0].spec == &model.outputs[0]);
-    CHECK(read.request.outputs[1].spec == &model.outputs[1]);
-    CHECK(!read.request.outputs[0].binary);
-    CHECK(read.request.outputs[0].classes == 0);
+    REQUIRE(read.request.wanted.outputs.size() == 2);
+    CHECK(read.request.wanted.outputs[0].spec == &model.outputs[0]);
+    CHECK(read.request.wanted.outputs[1].spec == &model.outputs[1]);
+    CHECK(!read.request.wanted.outputs[0].binary);
+    CHECK(read.request.wanted.outputs[0].classes == 0);
   }
   const Read read(with(R"(,"parameters":{"binary_data_output":true,"priority":1,"timeout":5})"));
-  CHECK(read.request.outputs[0].binary);
-  CHECK(read.request.outputs[1].binary);
+  CHECK(read.request.wanted.outputs[0].binary);
+  CHECK(read.request.wanted.outputs[1].binary);
 }
 
 TEST_CASE("the outputs that a request names, in its order") {
   const Read read(with(R"(,"parameters":{"binary_data_output":true},"outputs":[
       {"name":"logits","parameters":{"classification":2,"binary_data":false}},{"name":"label"}])"));
-  REQUIRE(read.request.outputs.size() == 2);
-  CHECK(read.request.outputs[0].spec == &model.outputs[1]);
-  CHECK(read.request.outputs[0].classes == 2);
-  CHECK(!read.request.outputs[0].binary);
-  CHECK(read.request.outputs[1].spec == &model.outputs[0]);
-  CHECK(read.request.outputs[1].binary);
+  REQUIRE(read.request.wanted.outputs.size() == 2);
+  CHECK(read.request.wanted.outputs[0].spec == &model.outputs[1]);
+  CHECK(read.request.wanted.outputs[0].classes == 2);
+  CHECK(!read.request.wanted.outputs[0].binary);
+  CHECK(read.request.wanted.outputs[1].spec == &model.outputs[0]);
+  CHECK(read.request.wanted.outputs[1].binary);
 }
 
 TEST_CASE("the id is a string, and kept") {
-  CHECK(*Read(with(R"(,"id":"")")).request.id == "");
-  CHECK(*Read(with(R"(,"id":"q \u0000 é")")).request.id == "q \0 é"s);
-  CHECK(!Read(with(R"(,"id":null)")).request.id);
-  CHECK(refusal(with(R"(,"id":7)")) == "'id' must be a string");
+  CHECK(*Read(with(R"(,"id":"")")).request.wanted.id == "");
+  CHECK(*Read(with(R"(,"id":"q \u0000 é")")).request.wanted.id == "q \0 é"s);
+  CHECK(!Read(with(R"(,"id":null)")).request.wanted.id);
+  CHECK(refusal(with(R"(,"id":7)")) == "`id`: Input should be a valid string");
 }
 
 TEST_CASE("what is no request is refused") {
-  CHECK(refusal("").find("the request is not valid JSON: ") == 0);
-  CHECK(refusal("{").find("the request is not valid JSON: ") == 0);
-  CHECK(refusal(with("") + with("")).find("the request is not valid JSON: ") == 0);
-  CHECK(refusal("[]") == "the request must be an object");
-  CHECK(refusal("{}") == "the request needs 'inputs', an array of tensors");
-  CHECK(refusal(R"({"inputs":{}})") == "the request needs 'inputs', an array of tensors");
+  CHECK(refusal("") == "`body`: Field required");
+  CHECK(refusal("{").find("the body is not JSON: ") == 0);
+  CHECK(refusal(with("") + with("")).find("the body is not JSON: ") == 0);
+  CHECK(refusal("[]") == "`body`: Input should be a valid dictionary or object to extract fields from");
+  CHECK(refusal("{}") == "`inputs`: Field required");
+  CHECK(refusal(R"({"inputs":{}})") == "`inputs`: Input should be a valid list");
   CHECK(refusal(R"({"inputs":[)" + text + "," + text + "]}") == "input 'text' is given twice");
-  CHECK(refusal(with(R"(,"parameters":3)")) == "'parameters' must be an object");
-  CHECK(refusal(with(R"(,"parameters":{"binary_data_output":1})")) == "'binary_data_output' must be true or false");
+  CHECK(refusal(with(R"(,"parameters":3)")) ==
+        "`parameters`: Input should be a valid dictionary or object to extract fields from");
+  CHECK(refusal(with(R"(,"parameters":{"binary_data_output":1})")) ==
+        "`parameters.binary_data_output`: Input should be a valid boolean");
 }
 
 TEST_CASE("outputs that the model does not have, or not so, are refused") {
   const auto output = [](const std::string& element) { return refusal(with(R"(,"outputs":[)" + element + "]")); };
-  CHECK(refusal(with(R"(,"outputs":{})")) == "'outputs' must be an array");
-  CHECK(output("\"label\"") == "every wanted output must be an object with a 'name', a string");
-  CHECK(output("{}") == "every wanted output must be an object with a 'name', a string");
-  CHECK(output(R"({"name":"mask"})") ==
-        "an output has a name that this model does not know; it knows 'label', 'logits'");
+  CHECK(refusal(with(R"(,"outputs":{})")) == "`outputs`: Input should be a valid list");
+  CHECK(output("\"label\"") == "`outputs[0]`: Input should be a valid dictionary or object to extract fields from");
+  CHECK(output("{}") == "`outputs[0].name`: Field required");
+  CHECK(output(R"({"name":"mask"})") == "`outputs[0]`: the outputs of this model are 'label', 'logits'");
   CHECK(output(R"({"name":"label"},{"name":"label"})") == "output 'label' is wanted twice");
-  CHECK(output(R"({"name":"label","parameters":7})") == "'parameters' must be an object");
-  CHECK(output(R"({"name":"label","parameters":{"binary_data":"yes"}})") == "'binary_data' must be true or false");
+  CHECK(output(R"({"name":"label","parameters":7})") ==
+        "`outputs[0].parameters`: Input should be a valid dictionary or object to extract fields from");
+  CHECK(output(R"({"name":"label","parameters":{"binary_data":"yes"}})") ==
+        "`outputs[0].parameters.binary_data`: Input should be a valid boolean");
   CHECK(output(R"({"name":"label","parameters":{"shared_memory_region":"r"}})") ==
-        "output 'label': shared memory is not supported");
-  for (const std::string count : {"-1", "1.5", "\"2\""})
-    CHECK(output(R"({"name":"logits","parameters":{"classification":)" + count + "}}") ==
-          "output 'logits': 'classification' must be a whole number");
+        "`outputs[0]`: shared memory is not supported");
+  CHECK(output(R"({"name":"logits","parameters":{"classification":-1}})") ==
+        "`outputs[0].parameters.classification`: Input should be greater than or equal to 0");
+  CHECK(output(R"({"name":"logits","parameters":{"classification":"2"}})") ==
+        "`outputs[0].parameters.classification`: Input should be a valid integer");
 }
 
 TEST_CASE("raw data lies behind the JSON, in the order of the inputs") {
@@ -116,13 +120,13 @@ TEST_CASE("raw data lies behind the JSON, in the order of the inputs") {
   CHECK(std::get<1>(read.request.inputs[1].values) == std::vector<std::int64_t>{5});
 
   CHECK(refusal(whole + "x", length) ==
-        "the request has 1 bytes of binary data more than its inputs' 'binary_data_size' say");
+        "there are 1 bytes of binary data more than the inputs' `binary_data_size` say");
   for (std::size_t size = json.size(); size < whole.size(); ++size)
     CHECK(refusal(whole.substr(0, size), length) ==
-          "the request has fewer bytes of binary data than its inputs' 'binary_data_size' say");
+          "there is less binary data than the inputs' `binary_data_size` say");
   CHECK(refusal(json.substr(0, json.size() - 1), length) ==
         "Inference-Header-Content-Length exceeds the body's " + std::to_string(json.size() - 1) + " bytes");
-  CHECK(refusal(json, {}) == "the request has fewer bytes of binary data than its inputs' 'binary_data_size' say");
+  CHECK(refusal(json, {}) == "there is less binary data than the inputs' `binary_data_size` say");
   CHECK(refusal(with(""), std::to_string(with("").size())) == "taken");
   for (const std::string_view bad : {"", "x", "-1", "1.0", " 1", "99999999999999999999"})
     CHECK(refusal(whole, bad) == "Inference-Header-Content-Length must be a whole number");
@@ -134,9 +138,9 @@ TEST_CASE("the header value 0: the body is one text, and all outputs are raw") {
   CHECK(read.request.inputs[0].spec == &model.inputs[0]);
   CHECK(read.request.inputs[0].shape == Shape{1});
   CHECK(std::get<0>(read.request.inputs[0].values) == std::vector<std::string_view>{"{\"a text\": not JSON}"});
-  REQUIRE(read.request.outputs.size() == 2);
-  CHECK(read.request.outputs[0].binary);
-  CHECK(read.request.outputs[1].binary);
+  REQUIRE(read.request.wanted.outputs.size() == 2);
+  CHECK(read.request.wanted.outputs[0].binary);
+  CHECK(read.request.wanted.outputs[1].binary);
   CHECK(refusal("", "0") == "taken");
   CHECK(refusal("\xff", "0") == "input 'text': the body is not valid UTF-8");
 }
@@ -144,7 +148,7 @@ TEST_CASE("the header value 0: the body is one text, and all outputs are raw") {
 TEST_CASE("answers") {
   const std::vector<OutputTensor> outputs = {{"label", Datatype::bytes, {1}, std::vector<std::string>{"good"}},
                                              {"logits", Datatype::fp32, {1, 2}, std::vector<float>{1, 2}}};
-  InferRequest request;
+  WantedAnswer request;
   request.outputs = {{&model.outputs[0]}, {&model.outputs[1]}};
   InferAnswer answer = write_infer_answer(request, "sst2", "1", outputs);
   CHECK(answer.body == R"({"model_name":"sst2","model_version":"1","outputs":[)"
