@@ -71,9 +71,8 @@ std::string model_ready(const Context& context) {
 
 Writer infer(const std::shared_ptr<Protocol>& protocol, Call& call) {
   const auto start = Clock::now();
-  const auto header =
-      std::find_if(call.request.fields.begin(), call.request.fields.end(),
-                   [](const Field& field) { return field.name == "inference-header-content-length"; });
+  const auto header = std::find_if(call.request.fields.begin(), call.request.fields.end(),
+                                   [](const Field& field) { return field.name == "inference-header-content-length"; });
   std::optional<std::string_view> length;
   if (header != call.request.fields.end())
     length = header->value;
@@ -147,9 +146,8 @@ Handler of_this_model(Context& context, bool needs_model, Handler inner) {
 void add_open_inference_routes(Router& router, Context& context) {
   const auto protocol = std::make_shared<Protocol>(context);
   const auto get = [&](const std::string& path, std::function<std::string()> body) {
-    router.add("GET", path, [body = std::move(body)](const auto&, const Respond& respond) {
-      respond(json_response(body()));
-    });
+    router.add("GET", path,
+               [body = std::move(body)](const auto&, const Respond& respond) { respond(json_response(body())); });
   };
   get("/v2/health/live", [] { return R"({"live":true})"; });
   router.add("GET", "/v2/health/ready", [&context](const auto&, const Respond& respond) {
@@ -160,9 +158,8 @@ void add_open_inference_routes(Router& router, Context& context) {
   get("/v2", server_metadata);
   get("/v2/", server_metadata);
   get("/v2/models", [&context] { return model_list(context); });
-  get("/v2/models/stats", [protocol] {
-    return protocol->statistics.json(protocol->context.model_name, model_version);
-  });
+  get("/v2/models/stats",
+      [protocol] { return protocol->statistics.json(protocol->context.model_name, model_version); });
 
   for (const std::string path : {"/v2/models/{}", "/v2/models/{}/versions/{}"}) {
     const auto get_model = [&](const char* rest, bool needs_model, std::function<std::string()> body) {
@@ -173,9 +170,8 @@ void add_open_inference_routes(Router& router, Context& context) {
     };
     get_model("", false, [protocol] { return model_metadata(*protocol); });
     get_model("/ready", true, [&context] { return model_ready(context); });
-    get_model("/stats", false, [protocol] {
-      return protocol->statistics.json(protocol->context.model_name, model_version);
-    });
+    get_model("/stats", false,
+              [protocol] { return protocol->statistics.json(protocol->context.model_name, model_version); });
     const char* kind = context.engine().task() == Task::embedder ? "embed" : "predict";
     router.add("POST", path + "/infer",
                of_this_model(context, true,

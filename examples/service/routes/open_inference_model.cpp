@@ -61,8 +61,8 @@ public:
   distilbert::Encoding encoding(std::size_t row) const {
     const std::size_t length = length_of(row), start = row * columns_;
     if (length > engine_.max_length())
-      refuse("'input_ids': row " + std::to_string(row) + " has " + std::to_string(length) + " tokens, the model reads " +
-             std::to_string(engine_.max_length()));
+      refuse("'input_ids': row " + std::to_string(row) + " has " + std::to_string(length) +
+             " tokens, the model reads " + std::to_string(engine_.max_length()));
     distilbert::Encoding encoding;
     for (std::size_t i = start; i < start + length; ++i) {
       encoding.ids.push_back(checked("input_ids", std::get<Numbers>(ids_.values)[i], engine_.config().vocab_size, row));

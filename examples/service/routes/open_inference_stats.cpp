@@ -37,9 +37,9 @@ std::string ModelStatistics::json(const std::string& name, const std::string& ve
   const struct {
     const char* name;
     const Sum& sum;
-  } sums[] = {{"success", success_},        {"fail", fail_},           {"queue", queue_},
-              {"compute_input", input_},    {"compute_infer", infer_}, {"compute_output", output_},
-              {"cache_hit", hit_},          {"cache_miss", miss_}};
+  } sums[] = {{"success", success_},     {"fail", fail_},           {"queue", queue_},
+              {"compute_input", input_}, {"compute_infer", infer_}, {"compute_output", output_},
+              {"cache_hit", hit_},       {"cache_miss", miss_}};
   char separator = '{';
   for (const auto& each : sums) {
     out += separator + std::string("\"") + each.name + "\":{\"count\":" + std::to_string(each.sum.count) +

@@ -34,8 +34,8 @@ void add_model_list_routes(Router& router, Context& context) {
   router.add("GET", "/v1/models/{}", [&context, created](const auto& request, const Respond& respond) {
     Response response;
     if (request->arguments[0] != context.model_name) {
-      response = openai_error({Problem::Kind::invalid, "there is no such model here; this one is '" +
-                                                           context.model_name + "'"});
+      response = openai_error(
+          {Problem::Kind::invalid, "there is no such model here; this one is '" + context.model_name + "'"});
       response.status = 404;
     } else if (!context.ready) {
       response = openai_error({Problem::Kind::draining, "the model is not ready"});
