@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace service {
@@ -51,6 +52,9 @@ public:
   /// One row for each text, in order. A lone call uses all threads of the model; of several at a time each takes its
   /// own. Throws distilbert::Error, of a text (invalid_token_id, text_too_long, non_finite_result) or of the call.
   virtual std::vector<Row> run(Output output, const std::vector<distilbert::Encoding>& texts) const = 0;
+
+  /// How an embedder makes one vector of a text's tokens: "mean", "cls" or "max"; empty for a classifier.
+  virtual std::string_view pooling() const { return {}; }
 };
 
 } // namespace service

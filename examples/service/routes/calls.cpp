@@ -13,11 +13,6 @@ namespace {
 
 using Kind = Problem::Kind;
 
-std::size_t code_points_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 /// "application/json", also with parameters or as a suffix: "application/x+json; charset=utf-8".
 bool is_json(std::string_view type) {
   type = type.substr(0, type.find(';'));
@@ -98,8 +93,8 @@ std::string milliseconds(std::chrono::nanoseconds time) {
 class Run {
 public:
   Run(Context& context, const char* kind, ErrorStyle style, std::shared_ptr<const Request> request, Respond respond)
-      : context_(context), kind_(kind), style_(style), request_(std::move(request)), respond_(std::move(respond)),
-        call_(context, *request_), admitted_(++context.calls_in_flight <= context.max_concurrent_requests) {}
+      : context_(context), kind_(kind), request_(std::move(request)), respond_(std::move(respond)),
+        call_(context, *request_, style), admitted_(++context.calls_in_flight <= context.max_concurrent_requests) {}
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
@@ -153,7 +148,7 @@ private:
   }
 
   void refuse(const Problem& problem, const Answer& answer = {}) {
-    end(refusal(style_, problem), metric_word(problem.kind), answer);
+    end(refusal(call_.style, problem), metric_word(problem.kind), answer);
   }
 
   /// The call has ended before its client can know.
@@ -166,7 +161,6 @@ private:
 
   Context& context_;
   const char* kind_;
-  ErrorStyle style_;
   std::shared_ptr<const Request> request_;
   Respond respond_;
   Call call_;
@@ -263,6 +257,11 @@ Handler plain_route(Context& context, ErrorStyle style, std::function<Response(c
     });
     respond(problem ? refusal(style, *problem) : std::move(response));
   };
+}
+
+std::size_t code_points_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 void check_batch_size(std::size_t texts, std::size_t most) {

@@ -25,10 +25,12 @@ struct Fit {
 /// What a route makes of a request: what to ask the model for.
 class Call {
 public:
-  Call(const Context& shared, const Request& asked) : context(shared), request(asked) {}
+  Call(const Context& shared, const Request& asked, ErrorStyle errors)
+      : context(shared), request(asked), style(errors) {}
 
   const Context& context;
   const Request& request;
+  ErrorStyle style; // a reader may set another, when the body has told which protocol it is
   Output output = Output::pooled;
 
   /// Each adds one text. Throws Problem: invalid if it must not be cut and is too long, or holds an id that the model
@@ -72,6 +74,9 @@ Handler model_route(Context& context, const char* kind, ErrorStyle style, Reader
 /// The handler of a route that answers without the model, by the same rules. `answer` may throw Problem,
 /// distilbert::Error.
 Handler plain_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer);
+
+/// Characters of a text in valid UTF-8, as Python counts them.
+std::size_t code_points_of(std::string_view text);
 
 /// Throws Problem::batch_size, in TEI's words, for more texts than `most`.
 void check_batch_size(std::size_t texts, std::size_t most);

@@ -124,30 +124,42 @@ double Value::number() const {
   return value;
 }
 
-std::vector<Value> Value::array() const {
+simdjson::dom::array Value::items() const {
   simdjson::dom::array items;
   if (element_.get(items) != simdjson::SUCCESS)
     throw problem("list_type", "Input should be a valid list");
+  return items;
+}
+
+std::vector<Value> Value::array() const {
   std::vector<Value> values;
   const Place* parent = keep();
-  for (const simdjson::dom::element item : items)
-    values.push_back({*document_, item, {parent, {}, values.size()}});
+  for (const simdjson::dom::element element : items())
+    values.push_back(item(parent, element, values.size()));
   return values;
 }
 
 std::vector<std::string_view> Value::strings() const {
   std::vector<std::string_view> texts;
   std::vector<Detail> wrong;
-  for (const Value& item : array()) {
+  const Place* parent = keep();
+  for (const simdjson::dom::element element : items()) {
     std::string_view text;
-    if (item.element_.get(text) == simdjson::SUCCESS)
-      texts.push_back(text);
-    else if (wrong.size() < most_details)
-      wrong.push_back(item.detail("string_type", "Input should be a valid string"));
+    if (element.get(text) != simdjson::SUCCESS && wrong.size() < most_details)
+      wrong.push_back(item(parent, element, texts.size()).detail("string_type", "Input should be a valid string"));
+    texts.push_back(text);
   }
   if (!wrong.empty())
     throw Problem(std::move(wrong));
   return texts;
+}
+
+std::vector<std::int32_t> Value::integers(std::int32_t least, std::int32_t most) const {
+  std::vector<std::int32_t> numbers;
+  const Place* parent = keep();
+  for (const simdjson::dom::element element : items())
+    numbers.push_back(static_cast<std::int32_t>(item(parent, element, numbers.size()).integer(least, most)));
+  return numbers;
 }
 
 Object Value::object() const {

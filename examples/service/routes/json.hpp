@@ -41,6 +41,8 @@ public:
   std::vector<Value> array() const;
   /// The items of an array that are all strings; the Problem names each one that is not, a hundred at most.
   std::vector<std::string_view> strings() const;
+  /// The items of an array that are all integers in [least, most]; the Problem names the first that is not.
+  std::vector<std::int32_t> integers(std::int32_t least, std::int32_t most) const;
   /// Problem also for a key that is there twice, "duplicate_key", whichever way the two are escaped.
   Object object() const;
 
@@ -48,7 +50,7 @@ public:
   Problem problem(std::string type, std::string message, std::string context = {}) const;
   Detail detail(std::string type, std::string message, std::string context = {}) const;
   Path path() const;
-  /// For what is not here: arrays of numbers in bulk.
+  /// For what is not here.
   simdjson::dom::element element() const { return element_; }
 
 private:
@@ -67,6 +69,10 @@ private:
 
   /// This value's place where its parts can point to it.
   const Place* keep() const;
+  Value item(const Place* parent, simdjson::dom::element element, std::size_t index) const {
+    return {*document_, element, {parent, {}, index}};
+  }
+  simdjson::dom::array items() const;
 
   Document* document_;
   simdjson::dom::element element_;

@@ -103,7 +103,7 @@ public:
   Outputs(const Engine& engine, const Answer& answer) : labels_(engine.config().id2label) {
     for (const auto& row : answer.rows) {
       if (engine.task() == Task::embedder) {
-        rows_.push_back(unit_vector(*row, row->size()));
+        rows_.push_back(embedding_of(*row, true));
       } else {
         rows_.push_back(*row);
         scores_.push_back(scores_of(engine.config(), *row));

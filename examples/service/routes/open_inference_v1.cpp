@@ -12,18 +12,20 @@ namespace service {
 namespace {
 
 void append_prediction(std::string& out, const Engine& engine, const Row& row) {
-  if (engine.task() == Task::embedder)
-    return cli::append_json_array(out, unit_vector(row, row.size()));
+  if (engine.task() == Task::embedder) {
+    const std::vector<float> vector = embedding_of(row, true);
+    return append_vector(out, vector.data(), vector.size());
+  }
   const std::vector<float> scores = scores_of(engine.config(), row);
   const std::size_t best = ranking_of(scores).front();
   if (engine.task() == Task::reranker)
-    return cli::append_number(out, scores[best]);
+    return json::append_float(out, scores[best], json::Floats::shortest);
   out += "{\"label\":";
   cli::append_json_string(out, engine.config().id2label[best]);
   out += ",\"score\":";
-  cli::append_number(out, scores[best]);
+  json::append_float(out, scores[best], json::Floats::shortest);
   out += ",\"probabilities\":";
-  cli::append_json_array(out, scores);
+  append_vector(out, scores.data(), scores.size());
   out += '}';
 }
 

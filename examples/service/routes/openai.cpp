@@ -30,21 +30,18 @@ void append_base64(std::string& out, std::string_view bytes) {
 
 void append_embedding(std::string& out, const std::vector<float>& vector, bool base64) {
   if (!base64)
-    return cli::append_json_array(out, vector);
+    return append_vector(out, vector.data(), vector.size());
   static_assert(std::endian::native == std::endian::little);
   out += '"';
   append_base64(out, {reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float)});
   out += '"';
 }
 
-void add_ids(const json::Value& list, const std::vector<json::Value>& items, Call& call) {
-  if (items.size() > call.context.engine().max_length())
-    throw Problem(Problem::Kind::invalid, name_of(list.path()) + " has " + std::to_string(items.size()) +
-                                              " token ids, the model reads " +
-                                              std::to_string(call.context.engine().max_length()));
-  std::vector<std::int32_t> ids;
-  for (const json::Value& item : items)
-    ids.push_back(static_cast<std::int32_t>(item.integer(0, std::numeric_limits<std::int32_t>::max())));
+void add_ids(const json::Value& list, Call& call) {
+  std::vector<std::int32_t> ids = list.integers(0, std::numeric_limits<std::int32_t>::max());
+  if (const std::size_t most = call.context.engine().max_length(); ids.size() > most)
+    throw Problem(Problem::Kind::invalid, name_of(list.path()) + " has " + std::to_string(ids.size()) +
+                                              " token ids, the model reads " + std::to_string(most));
   call.add(std::move(ids), {}, "input");
 }
 
@@ -53,13 +50,13 @@ void add_input(const json::Value& input, Call& call) {
   if (!input.is_array())
     return add_strings(input, call);
   const std::vector<json::Value> items = input.array();
-  if (!items.empty() && items.front().is_number())
-    return add_ids(input, items, call);
-  if (items.empty() || !items.front().is_array())
+  if (items.empty() || items.front().is_string())
     return add_strings(input, call);
+  if (!items.front().is_array())
+    return add_ids(input, call);
   check_batch_size(items.size(), call.context.max_client_batch_size);
   for (const json::Value& item : items)
-    add_ids(item, item.array(), call);
+    add_ids(item, call);
 }
 
 /// What else a request may say, besides its input.
@@ -93,7 +90,7 @@ Writer embeddings(Call& call) {
     for (std::size_t i = 0; i < answer.rows.size(); ++i) {
       out += i == 0 ? "" : ",";
       out += R"({"object":"embedding","index":)" + std::to_string(i) + ",\"embedding\":";
-      append_embedding(out, unit_vector(*answer.rows[i], options.dimensions), options.base64);
+      append_embedding(out, embedding_of(*answer.rows[i], true, options.dimensions), options.base64);
       out += '}';
     }
     out += "],";

@@ -28,7 +28,7 @@ void append_classes(std::string& out, const distilbert::DistilBertConfig& config
   for (const std::size_t label : ranking_of(scores)) {
     out += separator;
     out += "{\"score\":";
-    cli::append_number(out, scores[label]);
+    json::append_float(out, scores[label], json::Floats::shortest);
     out += ",\"label\":";
     cli::append_json_string(out, config.id2label[label]);
     out += '}';

@@ -124,6 +124,15 @@ Response fastapi_error(const Problem& problem) {
   return response;
 }
 
+Response lambda_error(const Problem& problem) {
+  Response response;
+  response.status = usual_status(problem.kind) == 422 ? 400 : usual_status(problem.kind);
+  response.body = "{\"error\":";
+  cli::append_json_string(response.body, problem.message);
+  response.body += '}';
+  return response;
+}
+
 Response tei_error(const Problem& problem) {
   Response response;
   const bool backend = problem.kind == Kind::model || problem.kind == Kind::internal;
@@ -132,7 +141,8 @@ Response tei_error(const Problem& problem) {
                     : backend                          ? 424
                                                        : usual_status(problem.kind);
   response.body = "{\"error\":";
-  cli::append_json_string(response.body, problem.message);
+  cli::append_json_string(response.body,
+                          (problem.kind == Kind::invalid ? "Input validation error: " : "") + problem.message);
   response.body += ",\"error_type\":";
   cli::append_json_string(response.body, tei_type(problem.kind));
   response.body += '}';

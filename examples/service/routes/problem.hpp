@@ -67,6 +67,8 @@ using ErrorStyle = Response (*)(const Problem&);
 
 /// {"detail": ...}, as FastAPI.
 Response fastapi_error(const Problem& problem);
+/// {"error": ...}, as the classroom's functions: 400 for whatever is wrong with the body.
+Response lambda_error(const Problem& problem);
 /// {"error": ..., "error_type": ...}, as Text Embeddings Inference.
 Response tei_error(const Problem& problem);
 

@@ -1,6 +1,6 @@
 #include "scores.hpp"
 
-#include "problem.hpp"
+#include "../../common/json_text.hpp"
 
 #include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/weights/packed_layout.hpp>
@@ -31,6 +31,28 @@ std::vector<std::size_t> ranking_of(const std::vector<float>& scores) {
   std::iota(ids.begin(), ids.end(), std::size_t{0});
   std::stable_sort(ids.begin(), ids.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   return ids;
+}
+
+void append_ranking(std::string& out, const distilbert::DistilBertConfig& config, const std::vector<float>& scores,
+                    json::Floats floats) {
+  const bool label_first = floats == json::Floats::as_double;
+  char separator = '[';
+  for (const std::size_t id : ranking_of(scores)) {
+    out += separator;
+    out += label_first ? "{\"label\":" : "{\"score\":";
+    if (label_first)
+      cli::append_json_string(out, config.id2label[id]);
+    else
+      json::append_float(out, scores[id], floats);
+    out += label_first ? ",\"score\":" : ",\"label\":";
+    if (label_first)
+      json::append_float(out, scores[id], floats);
+    else
+      cli::append_json_string(out, config.id2label[id]);
+    out += '}';
+    separator = ',';
+  }
+  out += ']';
 }
 
 } // namespace service

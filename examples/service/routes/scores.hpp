@@ -2,8 +2,10 @@
 // Logits to scores, as transformers' text-classification pipeline has them.
 
 #include "../inference/engine.hpp"
+#include "json.hpp"
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace service {
@@ -15,5 +17,10 @@ std::vector<float> scores_of(const distilbert::DistilBertConfig& config, const R
 
 /// Ids by falling score, the lower id first among equals.
 std::vector<std::size_t> ranking_of(const std::vector<float>& scores);
+
+/// Appends the scores by falling score: [{"label":"POSITIVE","score":0.9998536109924316},...] as Hugging Face's Python
+/// (as_double), [{"score":0.9998536,"label":"POSITIVE"},...] as TEI (shortest).
+void append_ranking(std::string& out, const distilbert::DistilBertConfig& config, const std::vector<float>& scores,
+                    json::Floats floats);
 
 } // namespace service

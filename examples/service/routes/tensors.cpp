@@ -1,6 +1,7 @@
 #include "tensors.hpp"
 
 #include "../../common/json_text.hpp"
+#include "vectors.hpp"
 
 #include <distilbert/text/utf8.hpp>
 
@@ -235,7 +236,7 @@ void append_tensor(std::string& json, const OutputTensor& tensor) {
   append_head(json, tensor);
   json += ",\"data\":";
   if (const auto* numbers = std::get_if<std::vector<float>>(&tensor.values)) {
-    cli::append_json_array(json, *numbers);
+    append_vector(json, numbers->data(), numbers->size());
   } else {
     char separator = '[';
     for (const std::string& text : std::get<std::vector<std::string>>(tensor.values)) {
