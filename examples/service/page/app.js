@@ -44,6 +44,7 @@ async function ask(path, body) {
 function showBars({title, detail, bars}) {
   $("label").replaceChildren(title + " ", element("small", "", detail));
   const long = bars.some(({name}) => name.length > 24);
+  $("label").className = long ? "label long" : "label";
   $("bars").replaceChildren(...bars.map(({name, share, value}) => {
     const fill = element("div", "fill");
     fill.style.width = (100 * Math.min(1, share)).toFixed(2) + "%";
@@ -162,8 +163,10 @@ async function start() {
   try {
     offer((await ask("info")).json);
     $("error").hidden = true;
+    $("ask").textContent = "Ask the model";
   } catch (error) {
     $("model").textContent = "";
+    $("ask").textContent = "Try again";
     $("ask").disabled = false;
     fail(error);
   }

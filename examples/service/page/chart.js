@@ -5,9 +5,9 @@ const KEPT = 60;
 const recent = []; // milliseconds, the newest last
 
 export function milliseconds(value) {
-  if (value < 1) return value.toFixed(2) + " ms";
-  if (value < 10) return value.toFixed(1) + " ms";
-  return value < 10000 ? Math.round(value) + " ms" : (value / 1000).toFixed(1) + " s";
+  if (value >= 10000) return (value / 1000).toFixed(1) + "\u00a0s";
+  const digits = Number.isInteger(value) || value >= 10 ? 0 : value >= 1 ? 1 : 2;
+  return value.toFixed(digits) + "\u00a0ms";
 }
 
 function quantile(sorted, q) {
@@ -35,8 +35,10 @@ export function addLatency(value, svg, caption) {
     if (i === recent.length - 1) bar.setAttribute("class", "last");
     svg.append(bar);
   });
-  const y = height - (median / most) * (height - 4);
-  svg.append(shape("line", {x1: 0, x2: width, y1: y, y2: y}));
+  if (recent.length > 1) {
+    const y = height - (median / most) * (height - 4);
+    svg.append(shape("line", {x1: 0, x2: width, y1: y, y2: y}));
+  }
   caption.textContent = recent.length === 1
     ? `One request so far: ${milliseconds(value)} from here to the server and back.`
     : `The last ${recent.length} requests, there and back: median ${milliseconds(median)} (dashed), ` +

@@ -14,12 +14,13 @@ PATIENCE = 120  # seconds; a busy machine gets them all
 
 
 class Browser:
-    """One tab. Keeps what a page must not do: messages of the console, exceptions, and the URLs that it asked for."""
+    """One tab. Keeps the page's complaints (errors of the console, exceptions), the URLs that it asked for, the bodies
+    that it sent, and the header fields of the last request, names in lower case."""
 
     def __init__(self, process, commands, events):
         self.process, self.commands, self.events = process, commands, events
         self.buffer, self.count = b"", 0
-        self.complaints, self.urls, self.answers = [], [], {}
+        self.complaints, self.urls, self.bodies, self.headers, self.answers = [], [], [], {}, {}
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         self.session = None
         self.session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
@@ -66,7 +67,10 @@ class Browser:
                 if parameters["entry"]["level"] in ("error", "warning"):
                     self.complaints.append(parameters["entry"]["text"] + " " + parameters["entry"].get("url", ""))
             case "Network.requestWillBeSent":
-                self.urls.append(parameters["request"]["url"])
+                request = parameters["request"]
+                self.urls.append(request["url"])
+                self.bodies += [request["postData"]] if "postData" in request else []
+                self.headers = {name.lower(): value for name, value in request["headers"].items()}
             case "Fetch.requestPaused":
                 self.fulfil(parameters)
 
@@ -74,6 +78,9 @@ class Browser:
         """Answers requests whose URL ends in a key with (status, headers, body) in place of the server."""
         self.replies = replies
         self.call("Fetch.enable", {"patterns": [{"urlPattern": "*" + end} for end in replies]})
+
+    def unmock(self):
+        self.call("Fetch.disable")
 
     def fulfil(self, paused):
         """Sends the answer without waiting for its receipt, which read() will find."""
