@@ -1,24 +1,31 @@
 // distilbert-server: the model behind HTTP.
 
+#include "../common/command_line.hpp"
 #include "../service/http/server.hpp"
 #include "../service/routes/routes.hpp"
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
-#include <memory>
+#include <string>
 
 int main(int argc, char** argv) {
   try {
+    std::string model = "models/sst2";
+    service::ServerOptions options;
+    CLI::App app("Serves a model over HTTP.\n", "distilbert-server");
+    app.add_option("--model", model, "Model directory")->type_name("DIR")->envname("DISTILBERT_MODEL");
+    app.add_option("--host", options.host, "Address to listen at")->type_name("ADDRESS")->envname("HOST");
+    app.add_option("--port", options.port, "Port; 0: a free one")->type_name("N")->envname("PORT");
+    CLI11_PARSE(app, argc, argv);
+
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
 
-    distilbert::LoadOptions load;
-    service::Inference inference(service::Engine::load(argc > 1 ? argv[1] : "models/sst2", load), {2});
+    service::Inference inference(service::Engine::load(model, {}), {2});
     service::Metrics metrics;
     service::Context context{inference, metrics};
     service::Router router;
@@ -30,13 +37,10 @@ int main(int argc, char** argv) {
     service::add_page_routes(router, context);
     context.ready = true;
 
-    service::ServerOptions options;
-    options.host = "127.0.0.1";
-    options.port = static_cast<std::uint16_t>(argc > 2 ? std::atoi(argv[2]) : 8000);
     service::Server server(options, [&](service::Request request, service::Respond respond) {
       router.handle(std::move(request), std::move(respond));
     });
-    std::printf("http://127.0.0.1:%u\n", server.port());
+    std::printf("listening on http://%s:%u\n", options.host.c_str(), server.port());
     std::fflush(stdout);
     int signal = 0;
     sigwait(&signals, &signal);
