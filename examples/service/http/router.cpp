@@ -40,7 +40,7 @@ void Router::add(std::string method, std::string pattern, Handler handler) {
   routes_.push_back({std::move(method), std::move(pattern), std::move(handler)});
 }
 
-void Router::handle(Request request, Respond respond) const {
+void Router::handle(Request request, Respond respond, std::string_view* pattern) const {
   if (!root_path_.empty() && request.path.compare(0, root_path_.size(), root_path_) == 0 &&
       (request.path.size() == root_path_.size() || request.path[root_path_.size()] == '/'))
     request.path.erase(0, root_path_.size());
@@ -66,6 +66,8 @@ void Router::handle(Request request, Respond respond) const {
       response.fields.push_back({"Allow", allow});
     return respond(std::move(response));
   }
+  if (pattern != nullptr)
+    *pattern = found->pattern;
   try {
     found->handler(std::make_shared<const Request>(std::move(request)), respond);
   } catch (const std::exception&) {

@@ -20,8 +20,10 @@ public:
   void add(std::string method, std::string pattern, Handler handler);
 
   /// Passes the request to its handler. Answers itself: 404 for an unknown path, 405 with Allow for another method, 307
-  /// for a slash too many at the end, 500 if the handler throws; bodies as FastAPI writes them.
-  void handle(Request request, Respond respond) const;
+  /// for a slash too many at the end, 500 if the handler throws; bodies as FastAPI writes them. `*pattern`, if asked
+  /// for, is that of the route before its handler runs, and stays as it was if there is none; it lives as long as the
+  /// router.
+  void handle(Request request, Respond respond, std::string_view* pattern = nullptr) const;
 
   /// "GET /health" and so on, in the order in which they were added.
   std::vector<std::string> routes() const;
