@@ -23,6 +23,9 @@ struct ServiceOptions {
   std::string isa;              // empty: the library's choice
   distilbert::LoadOptions load; // `selfcheck` is the service's own affair
   InferenceOptions inference;
+  std::string redis_url; // of a cache shared with other replicas; empty: none
+  std::chrono::milliseconds redis_ttl{86'400'000};
+  std::chrono::milliseconds redis_budget{10};
   std::string root_path; // "/project": the routes are found there, too
   std::string api_key;   // empty: everybody may use the model
   std::size_t max_client_batch_size = 32;
