@@ -104,7 +104,7 @@ Router::Router(std::string root_path) : root_path_(std::move(root_path)) {
 void Router::add(std::string method, std::string pattern, Handler handler) {
   Path* path = nullptr;
   if (pattern.find("{}") == pattern.npos) {
-    path = &literal_[pattern];
+    path = &literal_.try_emplace(pattern, Path{pattern, {}}).first->second;
   } else {
     const auto same = std::find_if(holed_.begin(), holed_.end(), [&](const Path& p) { return p.pattern == pattern; });
     const auto later = std::find_if(holed_.begin(), holed_.end(),
@@ -127,7 +127,7 @@ const Router::Path* Router::find(std::string_view path, std::vector<std::string>
   return nullptr;
 }
 
-void Router::handle(Request request, Respond respond) const {
+void Router::handle(Request request, Respond respond, std::string_view* pattern) const {
   std::string_view root;
   if (!root_path_.empty() && request.path.starts_with(root_path_) &&
       (request.path.size() == root_path_.size() || request.path[root_path_.size()] == '/')) {
@@ -157,6 +157,8 @@ void Router::handle(Request request, Respond respond) const {
     response.fields.push_back({"Allow", std::move(allow)});
     return respond(std::move(response));
   }
+  if (pattern != nullptr)
+    *pattern = path->pattern;
   const auto owed = std::make_shared<Owed>(std::move(respond));
   try {
     method->handler(std::make_shared<const Request>(std::move(request)),
