@@ -2,12 +2,12 @@
 
 #include "../common/format.hpp"
 #include "../common/interrupt.hpp"
+#include "../common/model_directory.hpp"
 #include "../common/output.hpp"
 #include "../common/progress_bar.hpp"
 #include "../common/terminal.hpp"
 #include "answers.hpp"
 #include "input.hpp"
-#include "model_directory.hpp"
 #include "options.hpp"
 #include "writers.hpp"
 
@@ -109,7 +109,7 @@ int run(const Options& options) {
     source = std::make_unique<LineReader>(options.file);
   else
     source = std::make_unique<TextList>(options.texts);
-  const std::filesystem::path model = options.model.empty() ? default_model_directory() : options.model;
+  const std::filesystem::path model = options.model.empty() ? cli::default_model_directory() : options.model;
   const Feedback feedback = feedback_for(options.form);
 
   if (options.form == Form::ids) {

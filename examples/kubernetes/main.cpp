@@ -1,49 +1,86 @@
-// distilbert-server: the model behind HTTP.
+// distilbert-server: a model behind HTTP, in a pod or anywhere. --help describes its settings and how it ends.
 
-#include "../common/command_line.hpp"
+#include "../common/model_directory.hpp"
 #include "../service/http/server.hpp"
-#include "../service/routes/routes.hpp"
+#include "../service/observe/log.hpp"
+#include "../service/service.hpp"
+#include "options.hpp"
+#include "signals.hpp"
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+
+namespace {
+
+using service::LogLevel;
+
+/// Where standard streams are closed, the first connections would become them.
+void open_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) == -1)
+      ::open("/dev/null", O_RDWR);
+}
+
+std::string url(const std::string& host, std::uint16_t port) {
+  const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+  const bool ipv6 = reached.find(':') != reached.npos;
+  return "http://" + (ipv6 ? '[' + reached + ']' : reached) + ':' + std::to_string(port);
+}
+
+/// For people and scripts, on standard output: once it is there, requests are answered.
+void announce(const Options& options, const std::string& address) {
+  const std::string root = address + options.service.root_path;
+  std::printf("listening on %s\n", address.c_str());
+  if (options.service.page && options.service.root_path.empty())
+    std::printf("  page           %s/\n", root.c_str());
+  std::printf("  documentation  %s/docs\n  metrics        %s/metrics\n", root.c_str(), root.c_str());
+  std::fflush(stdout);
+}
+
+void run(Options options) {
+  Signals signals;
+  service::start_log(options.log);
+  if (options.service.model.empty())
+    options.service.model = cli::default_model_directory();
+
+  auto service = std::make_unique<service::Service>(options.service);
+  service::Server server(options.server, [&](service::Request request, service::Respond respond) {
+    service->handle(std::move(request), std::move(respond));
+  });
+  const std::string address = url(options.server.host, server.port());
+  service::log(LogLevel::info, "listening", {{"url", address}});
+  service->load();
+  announce(options, address);
+
+  const int signal = signals.wait();
+  service::log(LogLevel::info, "draining",
+               {{"signal", std::int64_t{signal}}, {"connections", static_cast<std::int64_t>(server.connections())}});
+  service->drain();
+  server.start_drain();
+  std::this_thread::sleep_for(options.drain_delay);
+  const bool all = server.finish(options.grace_limit);
+  service.reset(); // while the server is there to take what is still answered
+  service::log(all ? LogLevel::info : LogLevel::warning,
+               all ? "ended" : "ended: connections were cut at the grace limit");
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   try {
-    std::string model = "models/sst2";
-    service::ServerOptions options;
-    CLI::App app("Serves a model over HTTP.\n", "distilbert-server");
-    app.add_option("--model", model, "Model directory")->type_name("DIR")->envname("DISTILBERT_MODEL");
-    app.add_option("--host", options.host, "Address to listen at")->type_name("ADDRESS")->envname("HOST");
-    app.add_option("--port", options.port, "Port; 0: a free one")->type_name("N")->envname("PORT");
-    CLI11_PARSE(app, argc, argv);
-
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-
-    service::Inference inference(service::Engine::load(model, {}), {2});
-    service::Metrics metrics;
-    service::Context context{inference, metrics};
-    service::Router router;
-    service::add_seed_routes(router, context);
-    service::add_tei_routes(router, context);
-    service::add_open_inference_routes(router, context);
-    service::add_openai_routes(router, context);
-    service::add_probe_routes(router, context);
-    service::add_page_routes(router, context);
-    context.ready = true;
-
-    service::Server server(options, [&](service::Request request, service::Respond respond) {
-      router.handle(std::move(request), std::move(respond));
-    });
-    std::printf("listening on http://%s:%u\n", options.host.c_str(), server.port());
-    std::fflush(stdout);
-    int signal = 0;
-    sigwait(&signals, &signal);
+    ParsedOptions parsed = parse_options(argc, argv);
+    if (!parsed.options)
+      return parsed.exit_status;
+    run(std::move(*parsed.options));
     return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "distilbert-server: %s\n", e.what());

@@ -3,20 +3,32 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace service {
 
-/// Counters and histograms with fixed sets of labels. Thread-safe; every method takes well under a microsecond.
+/// Counters and histograms under Text Embeddings Inference's names ("te_...") and ours ("distilbert_..."), and what
+/// Prometheus expects of a process ("process_..."). The sets of labels are fixed: whatever clients send, no series is
+/// added but those of the routes. Thread-safe; every method but exposition() takes well under a microsecond.
 class Metrics {
 public:
   using Duration = std::chrono::nanoseconds;
 
-  /// One request answered. `route` is the pattern of the route, never the path.
-  void request(std::string_view route, unsigned status, Duration whole);
+  Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+  ~Metrics();
+
+  /// One request answered. `route` is the pattern of the route, never the path; empty if no route matched.
+  void request(std::string_view method, std::string_view route, unsigned status, Duration whole);
   /// One call of the model's routes ("embed", "predict", ...) with so many texts; `failure` is one of TEI's words
-  /// ("validation", "overloaded", ...) or empty.
+  /// ("batch_size", "validation", "tokenization", "overloaded", "inference", "model_type", "dropped") or empty. Of the
+  /// kinds, TEI's "te_embed_..." counts "embed", "embed_all" and "similarity", its "te_predict_..." "predict" and
+  /// "rerank"; "te_request_..." counts all.
   void call(std::string_view kind, std::size_t texts, std::size_t tokens, std::string_view failure, Duration whole,
             Duration tokenization, Duration queue, Duration inference);
   /// One batch that a worker ran.
@@ -26,8 +38,19 @@ public:
   /// Texts that wait now.
   void queue(std::size_t texts);
 
+  /// What is served and by what: labels of the gauge distilbert_build_info. At most once.
+  void build(const std::map<std::string, std::string>& labels);
+  /// A gauge whose value is asked for at each exposition(), on the thread that calls it. Not while others call
+  /// exposition().
+  void sample(const std::string& name, const std::string& help, std::function<double()> value);
+
   /// The text exposition format, version 0.0.4.
   std::string exposition() const;
+  static constexpr const char* content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 } // namespace service

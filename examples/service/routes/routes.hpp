@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 
 namespace service {
@@ -45,8 +46,10 @@ void add_tei_routes(Router& router, Context& context);
 void add_open_inference_routes(Router& router, Context& context);
 /// OpenAI's /v1/embeddings and /v1/models, and infinity's /classify.
 void add_openai_routes(Router& router, Context& context);
-/// /livez, /readyz, /healthz, /metrics.
+/// /livez, /readyz, /healthz, /metrics. None of them asks the model: they answer at once whatever it is doing.
 void add_probe_routes(Router& router, Context& context);
+/// The same before there is a model. What they share outlives the router.
+void add_probe_routes(Router& router, const Metrics& metrics, std::function<bool()> ready);
 /// /openapi.json, /docs, /redoc, and the page at /.
 void add_page_routes(Router& router, Context& context);
 

@@ -1,11 +1,13 @@
 #pragma once
-// Which model the program uses when the user names none.
+// Which model a program uses when the user names none.
 
 #include <distilbert/error.hpp>
 
 #include <filesystem>
 #include <string>
 #include <system_error>
+
+namespace cli {
 
 /// The model installed with the program (../share/distilbert/models/sst2 beside its bin/), else the one of the source
 /// tree that it was built from. Throws distilbert::Error if there is neither.
@@ -14,7 +16,7 @@ inline std::filesystem::path default_model_directory() {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path candidates[] = {program.parent_path().parent_path() / "share/distilbert/models/sst2",
-                                 DISTILBERT_CLASSIFY_SOURCE_MODEL};
+                                 DISTILBERT_SOURCE_MODEL};
   for (const fs::path& candidate : candidates)
     if (fs::exists(candidate / "vocab.txt", error))
       return candidate;
@@ -22,3 +24,5 @@ inline std::filesystem::path default_model_directory() {
                                                                      candidates[1].string() +
                                                                      "; give one with --model DIR or DISTILBERT_MODEL");
 }
+
+} // namespace cli

@@ -1,0 +1,282 @@
+#include "options.hpp"
+
+#include "../common/command_line.hpp"
+
+#include <distilbert/threads/cpu_count.hpp>
+#include <distilbert/version.hpp>
+#include <distilbert/weights/pack.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <istream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr const char* description =
+    R"(Serves a model over HTTP: the routes of Text Embeddings Inference, of KServe's Open Inference Protocol and of
+OpenAI's embeddings, described at /docs and /openapi.json; a page for people at /; metrics at /metrics.
+)";
+
+constexpr const char* footer = R"(Where a setting comes from:
+  The command line, else the environment, else the file of --config, which has lines such as
+    port = 8080
+    redis-url = "redis://cache:6379/0"
+    no-page = true
+  Times are in seconds and may have decimals: 0.5.
+
+How it ends:
+  SIGTERM and SIGINT: /readyz says 503 at once; it still serves everybody for the drain delay, then takes no new
+  connection, answers what it has accepted, for the grace limit at most, and ends. A second signal ends it at once.
+  SIGHUP is ignored.
+
+Exit status:
+  0 told to end, 1 could not start (one line on standard error tells why); 128 + the signal's number after a second one.
+
+Examples:
+  distilbert-server
+  distilbert-server --model my-model --host 127.0.0.1 --port 8080
+  API_KEY=secret REDIS_URL=redis://cache:6379/0 distilbert-server --root-path /project
+)";
+
+/// Where Kubernetes runs a program, it says so. There a pod goes on for as long as it takes until nobody sends anything
+/// more, elsewhere nobody is waited for.
+std::chrono::milliseconds default_drain_delay() {
+  return std::chrono::milliseconds(std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? 5'000 : 0);
+}
+
+/// The file's lines without those whose setting the environment has: CLI11 by itself would let the file win.
+class ConfigBelowEnvironment : public CLI::ConfigBase {
+public:
+  explicit ConfigBelowEnvironment(const CLI::App& app) : app_(app) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& file) const override {
+    std::vector<CLI::ConfigItem> lines = ConfigBase::from_config(file);
+    const auto overridden = [this](const CLI::ConfigItem& item) {
+      const CLI::Option* option = app_.get_option_no_throw("--" + item.name);
+      const char* value =
+          option != nullptr && item.parents.empty() ? std::getenv(option->get_envname().c_str()) : nullptr;
+      return value != nullptr && *value != '\0';
+    };
+    lines.erase(std::remove_if(lines.begin(), lines.end(), overridden), lines.end());
+    return lines;
+  }
+
+private:
+  const CLI::App& app_;
+};
+
+CLI::Validator address() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        unsigned char bytes[sizeof(in6_addr)];
+        const bool good = inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+        return good ? std::string() : '"' + text + "\" is not an IPv4 or IPv6 address";
+      },
+      "");
+}
+
+CLI::Validator root_path() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const bool good = text.empty() || (text[0] == '/' && text.size() > 1 && text.back() != '/' &&
+                                           text.find_first_of("?# \t{}") == text.npos);
+        return good ? std::string()
+                    : '"' + text + "\" does not begin with a slash, ends in one, or holds what no path does";
+      },
+      "");
+}
+
+/// Adds options: flag, variable and help of one setting are said once. An empty group is the first one.
+class Settings {
+public:
+  explicit Settings(CLI::App& app) : app_(app) {}
+
+  void group(const char* name) { group_ = name; }
+
+  template <class Value>
+  CLI::Option* add(const char* flag, const char* variable, const char* type, Value& value, const std::string& help) {
+    return common(app_.add_option(flag, value, help)->type_name(type), variable);
+  }
+  CLI::Option* add_flag(const char* flag, const char* variable, bool& value, const std::string& help) {
+    return common(app_.add_flag(flag, value, help), variable);
+  }
+  template <class Number>
+  CLI::Option* add_number(const char* flag, const char* variable, Number& value, std::uint64_t least,
+                          std::uint64_t most, const std::string& help) {
+    return add(flag, variable, "N", value, help)->check(cli::whole_number(least, most));
+  }
+  /// A time in seconds, up to a day
+  CLI::Option* add_time(const char* flag, const char* variable, std::chrono::milliseconds& value,
+                        const std::string& help) {
+    const auto read = [&value, flag](const std::string& text) {
+      double seconds = -1;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+      if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0 && seconds <= 86'400))
+        throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from 0 to 86400");
+      value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+    };
+    return common(app_.add_option_function<std::string>(flag, read, help)->type_name("SECONDS"), variable);
+  }
+
+private:
+  CLI::Option* common(CLI::Option* option, const char* variable) { return option->envname(variable)->group(group_); }
+
+  CLI::App& app_;
+  std::string group_;
+};
+
+/// What has a form of its own in Options is read as it is written.
+struct Raw {
+  std::string model, precision, log_level = "info", log_format;
+  std::size_t threads = 0;
+  std::size_t cache_megabytes = 32;
+  bool no_page = false, map_model = false;
+};
+
+void add_settings(CLI::App& app, Options& options, Raw& raw) {
+  service::ServiceOptions& service = options.service;
+  service::ServerOptions& server = options.server;
+  Settings settings(app);
+
+  settings.group("Model");
+  settings.add("--model", "DISTILBERT_MODEL", "DIR", raw.model,
+               "Model directory; by default the model that comes with the program");
+  settings.add("--served-model-name", "SERVED_MODEL_NAME", "NAME", service.model_name,
+               "What clients call the model; by default the name of its directory");
+  settings.add("--precision", "DISTILBERT_PRECISION", "P", raw.precision,
+               "fp32, bf16 or int8; by default the one that the model is stored in");
+  settings.add_number(
+      "--threads", "DISTILBERT_THREADS", raw.threads, 0, 1024,
+      "Threads for the model, and as many for connections;\n0: as many as there are CPUs for this process");
+  settings.add("--isa", "DISTILBERT_ISA", "LEVEL", service.isa,
+               "Instruction set to use, instead of the best one that the CPU has");
+  settings.add_number(
+      "--max-length", "MAX_LENGTH", service.load.max_length, 2, 1'000'000,
+      "Read at most N tokens of a text, [CLS] and [SEP] included;\nby default as many as the model can take");
+  settings.add_flag("--special-tokens-as-text", "SPECIAL_TOKENS_AS_TEXT", service.load.encode_special_tokens,
+                    "Read \"[SEP]\" and its like in a text as ordinary characters");
+  settings.add_flag(
+      "--map-model", "MAP_MODEL", raw.map_model,
+      "Read the weights where the file lies: starts sooner, shares memory\nbetween processes; the file must "
+      "then never be changed in place");
+
+  settings.group("HTTP");
+  settings.add("--host", "HOST", "ADDRESS", server.host, "Address to listen at; by default 0.0.0.0, all of IPv4")
+      ->check(address());
+  settings.add_number("--port", "PORT", server.port, 0, 65'535, "Port; by default 8000; 0: a free one");
+  settings.add("--root-path", "ROOT_PATH", "PATH", service.root_path, "Serve below this path, too, such as /project")
+      ->check(root_path());
+  settings.add(
+      "--api-key", "API_KEY", "KEY", service.api_key,
+      "Ask for this key, as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\",\nwherever a request is not a GET; "
+      "better set by the variable: others\nsee a command line");
+  settings.add_flag("--no-page", "NO_PAGE", raw.no_page, "No page for people at /");
+
+  settings.group("Limits");
+  settings.add_number("--max-body-bytes", "MAX_BODY_BYTES", server.max_body_bytes, 1, 1'000'000'000,
+                      "Largest body of a request; by default 2000000");
+  settings.add_number("--max-connections", "MAX_CONNECTIONS", server.max_connections, 1, 1'000'000,
+                      "Most connections at a time; by default 20000");
+  settings.add_number("--max-concurrent-requests", "MAX_CONCURRENT_REQUESTS", service.max_concurrent_requests, 1,
+                      1'000'000, "Most requests in work or waiting; above it 429; by default 512");
+  settings.add_number("--max-client-batch-size", "MAX_CLIENT_BATCH_SIZE", service.max_client_batch_size, 1, 1'000'000,
+                      "Most texts of one request, where the route's protocol has such a limit;\nby default 32");
+  settings.add_number("--max-batch-tokens", "MAX_BATCH_TOKENS", service.inference.batch_tokens, 1, 1'000'000,
+                      "Tokens that the model computes at a time; by default 256");
+  settings.add_number("--max-queue-texts", "MAX_QUEUE_TEXTS", service.inference.queue_texts, 1, 10'000'000,
+                      "Most texts that wait; by default 16384");
+  settings.add_time("--request-timeout", "REQUEST_TIMEOUT", service.request_timeout,
+                    "How long a request may wait for the model; by default 30");
+  settings.add_time("--header-timeout", "HEADER_TIMEOUT", server.header_timeout,
+                    "From the first byte of a request to the end of its header; by default 5");
+  settings.add_time("--body-timeout", "BODY_TIMEOUT", server.body_timeout, "For the body; by default 10");
+  settings.add_time("--write-timeout", "WRITE_TIMEOUT", server.write_timeout,
+                    "For a client to take the answer; by default 10");
+  settings.add_time("--idle-timeout", "IDLE_TIMEOUT", server.idle_timeout, "Between requests; by default 75");
+
+  settings.group("Cache");
+  settings.add_number("--cache-megabytes", "CACHE_MEGABYTES", raw.cache_megabytes, 0, 1'000'000,
+                      "Memory for answers to texts seen before; 0: none; by default 32");
+  settings.add("--redis-url", "REDIS_URL", "URL", service.redis_url,
+               "A cache that replicas share: redis://[[user]:password@]host[:port][/database]");
+  settings.add_time("--redis-ttl", "REDIS_TTL", service.redis_ttl, "How long an answer stays in it; by default 86400");
+  settings.add_time("--redis-budget", "REDIS_BUDGET", service.redis_budget,
+                    "How long to wait for it, at most; by default 0.01");
+
+  settings.group("Life");
+  settings.add_time("--drain-delay", "DRAIN_DELAY", options.drain_delay,
+                    "From the signal to end until no new connection is taken;\nby default 5 in a pod, 0 elsewhere");
+  settings.add_time("--grace-limit", "GRACE_LIMIT", options.grace_limit,
+                    "Then, for all that is accepted to be answered; by default 20");
+  settings.add("--log-level", "LOG_LEVEL", "LEVEL", raw.log_level,
+               "debug, info, warning, error or off; by default info");
+  settings.add("--log-format", "LOG_FORMAT", "FORMAT", raw.log_format,
+               "json or text; by default text on a terminal, json elsewhere");
+  settings.add_flag("--log-requests", "LOG_REQUESTS", service.log_requests,
+                    "Log every request at level info instead of debug");
+}
+
+/// Takes over what Raw holds. Throws CLI::Error.
+void finish(Options& options, const Raw& raw) {
+  service::ServiceOptions& service = options.service;
+  service.model = raw.model;
+  service.load.precision = distilbert::precision_from_name(raw.precision);
+  if (!raw.precision.empty() && !service.load.precision)
+    throw CLI::ValidationError("--precision", '"' + raw.precision + "\" is not fp32, bf16 or int8");
+  service.load.memory = raw.map_model ? distilbert::Memory::map : distilbert::Memory::copy;
+  service.load.threads = raw.threads > 0 ? raw.threads : distilbert::usable_cpus();
+  service.inference.workers = options.server.threads = service.load.threads;
+  service.inference.cache_bytes = raw.cache_megabytes * 1'000'000;
+  service.page = !raw.no_page;
+
+  const auto level = service::log_level_from_name(raw.log_level);
+  if (!level)
+    throw CLI::ValidationError("--log-level", '"' + raw.log_level + "\" is not debug, info, warning, error or off");
+  options.log.level = *level;
+  if (!raw.log_format.empty() && raw.log_format != "json" && raw.log_format != "text")
+    throw CLI::ValidationError("--log-format", '"' + raw.log_format + "\" is not json or text");
+  const bool people = raw.log_format.empty() ? isatty(options.log.descriptor) == 1 : raw.log_format == "text";
+  options.log.format = people ? service::LogFormat::text : service::LogFormat::json;
+}
+
+} // namespace
+
+ParsedOptions parse_options(int argc, char** argv) {
+  Options options;
+  options.drain_delay = default_drain_delay();
+  Raw raw;
+
+  CLI::App app(description, "distilbert-server");
+  app.formatter(std::make_shared<cli::HelpFormatter>());
+  app.set_version_flag("--version", std::string("distilbert-server ") + distilbert::version(), "Print the version");
+  app.set_help_flag("-h,--help", "Print this");
+  app.footer(footer);
+  const char* file = std::getenv("DISTILBERT_CONFIG");
+  app.set_config("--config", file != nullptr ? file : "", "Read settings from this file",
+                 file != nullptr && *file != '\0')
+      ->type_name("FILE")
+      ->envname("DISTILBERT_CONFIG");
+  app.config_formatter(std::make_shared<ConfigBelowEnvironment>(app));
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  add_settings(app, options, raw);
+
+  try {
+    app.parse(argc, argv);
+    finish(options, raw);
+  } catch (const CLI::Success& asked) {
+    return {std::nullopt, app.exit(asked)};
+  } catch (const CLI::Error& wrong) {
+    std::fprintf(stderr, "distilbert-server: %s\n", wrong.what());
+    return {std::nullopt, 1};
+  }
+  return {std::move(options), 0};
+}

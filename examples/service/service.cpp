@@ -1,0 +1,164 @@
+#include "service.hpp"
+
+#include "api_key.hpp"
+#include "observe/log.hpp"
+#include "observe/trace.hpp"
+#include "routes/routes.hpp"
+
+#include "../common/format.hpp"
+
+#include <distilbert/kernels/dispatch.hpp>
+#include <distilbert/version.hpp>
+#include <distilbert/weights/packed_model.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace service {
+
+namespace {
+
+double milliseconds(Clock::duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+/// Whether a converted model carries an answer that it must reproduce.
+bool has_probe(const std::filesystem::path& directory) {
+  try {
+    const auto file = distilbert::SafeTensors::open(directory / "model.safetensors");
+    return distilbert::PackedModel::is_converted(file) && file.metadata().count(distilbert::packed_metadata::probe) > 0;
+  } catch (const distilbert::Error&) {
+    return false; // whoever loads it says why
+  }
+}
+
+std::unique_ptr<const Engine> load_engine(const ServiceOptions& options) {
+  if (!options.isa.empty())
+    distilbert::set_isa(options.isa);
+  distilbert::LoadOptions load = options.load;
+  load.selfcheck = has_probe(options.model);
+  return Engine::load(options.model, load);
+}
+
+/// The way of a request through the model, once: memory is touched, threads have begun.
+void warm_up(const Engine& engine) {
+  distilbert::EncodeOptions encode;
+  encode.max_length = engine.max_length();
+  engine.run(Output::pooled, {engine.tokenizer().encode("A first text.", encode)});
+}
+
+std::string name_of(const ServiceOptions& options) {
+  if (!options.model_name.empty())
+    return options.model_name;
+  const std::filesystem::path whole = std::filesystem::absolute(options.model).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+Response not_loaded() {
+  return {503, "application/json", {{"Retry-After", "1"}}, R"({"detail":"The model is not loaded yet"})"};
+}
+
+Response unauthorized() {
+  return {401, "application/json", {{"WWW-Authenticate", "Bearer"}}, R"({"detail":"The API key is missing or wrong"})"};
+}
+
+} // namespace
+
+struct Service::Model {
+  Model(const ServiceOptions& options, Metrics& metrics)
+      : inference(load_engine(options), options.inference), context{inference, metrics}, router(options.root_path) {
+    context.model_name = name_of(options);
+    context.max_client_batch_size = options.max_client_batch_size;
+    context.max_concurrent_requests = options.max_concurrent_requests;
+    context.max_batch_tokens = options.inference.batch_tokens;
+    context.request_timeout = options.request_timeout;
+    context.page = options.page;
+    context.ready = true; // before that nobody gets here
+    add_probe_routes(router, context);
+    add_seed_routes(router, context);
+    add_tei_routes(router, context);
+    add_open_inference_routes(router, context);
+    add_openai_routes(router, context);
+    add_page_routes(router, context);
+  }
+
+  Inference inference;
+  Context context;
+  Router router;
+};
+
+/// A request between its arrival and its answer.
+struct Service::Exchange {
+  explicit Exchange(const Request& request) : trace(request), method(request.method), received(request.received) {}
+
+  Trace trace;
+  std::string method;
+  std::string_view route; // the pattern
+  Clock::time_point received;
+};
+
+Service::Service(ServiceOptions options)
+    : options_(std::move(options)), starting_(std::make_unique<Router>(options_.root_path)), router_(nullptr) {
+  add_probe_routes(*starting_, metrics_, [] { return false; });
+}
+
+Service::~Service() = default;
+
+void Service::load() {
+  const auto start = Clock::now();
+  auto model = std::make_unique<Model>(options_, metrics_);
+  const Engine& engine = model->inference.engine();
+  warm_up(engine);
+
+  const std::string precision(distilbert::precision_name(engine.precision()));
+  const std::string isa(distilbert::isa());
+  metrics_.build({{"version", distilbert::version()},
+                  {"model", model->context.model_name},
+                  {"precision", precision},
+                  {"isa", isa}});
+  model_ = std::move(model);
+  router_.store(&model_->router, std::memory_order_release);
+  log(LogLevel::info, "ready",
+      {{"model", model_->context.model_name},
+       {"precision", precision},
+       {"isa", isa},
+       {"load_ms", milliseconds(Clock::now() - start)}});
+}
+
+void Service::handle(Request request, Respond respond) {
+  const auto exchange = std::make_shared<Exchange>(request);
+  Respond finish = [this, exchange, respond = std::move(respond)](Response response) {
+    complete(*exchange, response);
+    respond(std::move(response));
+  };
+  if (!authorized(request, options_.api_key))
+    return finish(unauthorized());
+  if (const Router* router = router_.load(std::memory_order_acquire))
+    return router->handle(std::move(request), std::move(finish), &exchange->route);
+  starting_->handle(
+      std::move(request),
+      [finish](Response response) { finish(response.status == 404 ? not_loaded() : std::move(response)); },
+      &exchange->route);
+}
+
+void Service::complete(const Exchange& exchange, Response& response) {
+  const auto whole = Clock::now() - exchange.received;
+  response.fields.push_back({"traceparent", exchange.trace.parent});
+  response.fields.push_back({"X-Request-Id", exchange.trace.request_id});
+  response.fields.push_back({"Server-Timing", "total;dur=" + cli::fixed(milliseconds(whole), 3)});
+  metrics_.request(exchange.method, exchange.route, response.status, whole);
+
+  const LogLevel level = response.status == 500  ? LogLevel::error
+                         : options_.log_requests ? LogLevel::info
+                                                 : LogLevel::debug;
+  log(level, "request",
+      {{"method", exchange.method},
+       {"route", exchange.route},
+       {"status", std::int64_t{response.status}},
+       {"duration_ms", milliseconds(whole)},
+       {"correlation_id", exchange.trace.request_id},
+       {"trace_id", exchange.trace.trace_id()}});
+}
+
+void Service::drain() { model_->context.draining = true; }
+
+} // namespace service
