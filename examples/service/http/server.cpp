@@ -1,10 +1,15 @@
 #include "server.hpp"
 
-#include <boost/asio.hpp>
-#include <boost/beast.hpp>
+#include "lane.hpp"
 
-#include <atomic>
-#include <optional>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <future>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -12,113 +17,162 @@
 
 namespace service {
 
+namespace asio = boost::asio;
+
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using Tcp = asio::ip::tcp;
+using Error = boost::system::error_code;
 
-class Session : public std::enable_shared_from_this<Session> {
-public:
-  Session(Tcp::socket socket, const ServerOptions& options, const Server::Handle& handle)
-      : stream_(std::move(socket)), options_(options), handle_(handle) {}
+constexpr int backlog = 4'096;
+constexpr std::chrono::milliseconds accept_pause{100}; // when descriptors have run out, and nothing but time helps
+constexpr std::chrono::milliseconds drain_step{20};
 
-  void read() {
-    parser_.emplace();
-    parser_->body_limit(options_.max_body_bytes);
-    stream_.expires_after(options_.idle_timeout);
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error)
-        self->dispatch();
-    });
-  }
-
-private:
-  void dispatch() {
-    auto message = parser_->release();
-    Request request;
-    request.method = std::string(message.method_string());
-    const std::string target(message.target());
-    request.path = target.substr(0, target.find('?'));
-    request.query = request.path.size() < target.size() ? target.substr(request.path.size() + 1) : "";
-    for (const auto& field : message) {
-      std::string name(field.name_string());
-      for (char& c : name)
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-      request.fields.push_back({std::move(name), std::string(field.value())});
-    }
-    request.body = std::move(message.body());
-    const bool keep_alive = message.keep_alive();
-    handle_(std::move(request), [self = shared_from_this(), keep_alive](Response response) {
-      asio::post(self->stream_.get_executor(), [self, keep_alive, response = std::move(response)]() mutable {
-        self->write(std::move(response), keep_alive);
-      });
-    });
-  }
-
-  void write(Response response, bool keep_alive) {
-    auto message = std::make_shared<http::response<http::string_body>>();
-    message->result(response.status);
-    message->version(11);
-    message->keep_alive(keep_alive);
-    if (!response.content_type.empty())
-      message->set(http::field::content_type, response.content_type);
-    for (const Field& field : response.fields)
-      message->insert(field.name, field.value);
-    message->body() = std::move(response.body);
-    message->prepare_payload();
-    stream_.expires_after(options_.write_timeout);
-    http::async_write(stream_, *message,
-                      [self = shared_from_this(), message, keep_alive](beast::error_code error, std::size_t) {
-                        if (!error && keep_alive)
-                          self->read();
-                      });
-  }
-
-  beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
-  const ServerOptions& options_;
-  const Server::Handle& handle_;
-};
+/// Connections that may wait for their 503; more are left to the system's queue.
+std::size_t most_refused(const ServerOptions& options) { return options.max_connections / 8 + 8; }
 
 } // namespace
 
 class Server::Impl {
 public:
   Impl(const ServerOptions& options, Handle handle)
-      : options_(options), handle_(std::move(handle)), acceptor_(context_) {
-    const Tcp::endpoint endpoint(asio::ip::make_address(options.host), options.port);
-    acceptor_.open(endpoint.protocol());
-    acceptor_.set_option(Tcp::acceptor::reuse_address(true));
-    acceptor_.bind(endpoint);
-    acceptor_.listen(4096);
+      : state_(std::make_shared<ServerState>(options, std::move(handle))), lanes_(make_lanes(state_)),
+        acceptor_(lanes_[0]->context), pause_(lanes_[0]->context) {
+    listen();
     accept();
-    threads_.emplace_back([this] { context_.run(); });
+    try {
+      for (const auto& lane : lanes_)
+        threads_.emplace_back([lane] { lane->run(); });
+    } catch (...) {
+      stop();
+      throw;
+    }
   }
 
   ~Impl() {
-    context_.stop();
+    stop();
+    for (const auto& lane : lanes_)
+      lane->cut_all();
+  }
+
+  std::uint16_t port() const { return port_; }
+  std::size_t connections() const { return state_->connections; }
+
+  void start_drain() {
+    state_->draining = true;
+    close_idle();
+  }
+
+  bool finish(std::chrono::milliseconds limit) {
+    const Clock::time_point deadline = Clock::now() + limit;
+    start_drain();
+    std::promise<void> closed;
+    asio::post(lanes_[0]->context, [this, &closed] {
+      stop_accepting();
+      closed.set_value();
+    });
+    closed.get_future().wait();
+    while (!empty_within(drain_step) && Clock::now() < deadline)
+      close_idle();
+    const bool all = state_->unanswered == 0;
+    for (const auto& lane : lanes_)
+      asio::post(lane->context, [lane = lane.get()] { lane->cut_all(); });
+    empty_within(std::chrono::seconds(1));
+    return all;
+  }
+
+private:
+  static std::vector<std::shared_ptr<Lane>> make_lanes(const std::shared_ptr<ServerState>& state) {
+    std::vector<std::shared_ptr<Lane>> lanes;
+    while (lanes.size() < std::max<std::size_t>(state->options.threads, 1))
+      lanes.push_back(std::make_shared<Lane>(state));
+    return lanes;
+  }
+
+  void stop() {
+    for (const auto& lane : lanes_)
+      lane->context.stop();
     for (std::thread& thread : threads_)
       thread.join();
   }
 
-  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  void listen() {
+    const ServerOptions& options = state_->options;
+    try {
+      const Tcp::endpoint endpoint(asio::ip::make_address(options.host), options.port);
+      acceptor_.open(endpoint.protocol());
+      acceptor_.set_option(Tcp::acceptor::reuse_address(true));
+      acceptor_.bind(endpoint);
+      acceptor_.listen(backlog);
+      acceptor_.non_blocking(true);
+      port_ = acceptor_.local_endpoint().port();
+    } catch (const boost::system::system_error& error) {
+      throw std::system_error(error.code(), "cannot listen at " + options.host + ":" + std::to_string(options.port));
+    }
+  }
 
-private:
   void accept() {
-    acceptor_.async_accept([this](beast::error_code error, Tcp::socket socket) {
+    Lane& lane = next_lane();
+    acceptor_.async_accept(lane.context, [this, &lane](const Error& error, Tcp::socket socket) {
+      if (!acceptor_.is_open())
+        return;
       if (!error)
-        std::make_shared<Session>(std::move(socket), options_, handle_)->read();
-      accept();
+        welcome(lane, std::move(socket));
+      const bool full = state_->connections >= state_->options.max_connections + most_refused(state_->options);
+      if (full || (error && error != asio::error::connection_aborted))
+        wait();
+      else
+        accept();
     });
   }
 
-  ServerOptions options_;
-  Handle handle_;
-  asio::io_context context_{1};
+  void wait() {
+    pause_.expires_after(accept_pause);
+    pause_.async_wait([this](const Error&) {
+      if (acceptor_.is_open())
+        accept();
+    });
+  }
+
+  void welcome(Lane& lane, Tcp::socket socket) {
+    const bool too_many = ++state_->connections > state_->options.max_connections;
+    asio::dispatch(lane.context, [&lane, too_many, socket = std::move(socket)]() mutable {
+      lane.adopt(std::move(socket), too_many);
+    });
+  }
+
+  /// Who is in the system's queue has been told that he is connected, and is still served.
+  void stop_accepting() {
+    for (;;) {
+      Error error;
+      Lane& lane = next_lane();
+      Tcp::socket socket = acceptor_.accept(lane.context, error);
+      if (error)
+        break;
+      welcome(lane, std::move(socket));
+    }
+    Error ignored;
+    acceptor_.close(ignored);
+  }
+
+  void close_idle() {
+    for (const auto& lane : lanes_)
+      asio::post(lane->context, [lane = lane.get()] { lane->close_idle(); });
+  }
+
+  bool empty_within(std::chrono::milliseconds time) {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, time, [this] { return state_->connections == 0; });
+  }
+
+  Lane& next_lane() { return *lanes_[next_++ % lanes_.size()]; }
+
+  std::shared_ptr<ServerState> state_;
+  std::vector<std::shared_ptr<Lane>> lanes_;
   Tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::size_t next_ = 0;
+  std::uint16_t port_ = 0;
   std::vector<std::thread> threads_;
 };
 
@@ -126,8 +180,8 @@ Server::Server(const ServerOptions& options, Handle handle)
     : impl_(std::make_unique<Impl>(options, std::move(handle))) {}
 Server::~Server() = default;
 std::uint16_t Server::port() const { return impl_->port(); }
-std::size_t Server::connections() const { return 0; }
-void Server::start_drain() {}
-bool Server::finish(std::chrono::milliseconds) { return true; }
+std::size_t Server::connections() const { return impl_->connections(); }
+void Server::start_drain() { impl_->start_drain(); }
+bool Server::finish(std::chrono::milliseconds limit) { return impl_->finish(limit); }
 
 } // namespace service

@@ -1,0 +1,90 @@
+#pragma once
+// A thread of connections: its event loop, its connections, and their deadlines.
+
+#include "server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <ctime>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace service {
+
+class Session;
+
+/// What a connection is doing; each stage but `work` may last only so long.
+enum class Stage { idle, head, body, work, answer, linger };
+
+/// What the lanes of a server share. Thread-safe.
+struct ServerState {
+  ServerState(const ServerOptions& server_options, Server::Handle server_handle)
+      : options(server_options), handle(std::move(server_handle)) {}
+
+  /// A connection has been closed.
+  void left() {
+    const std::lock_guard lock(mutex);
+    --connections;
+    changed.notify_all();
+  }
+
+  const ServerOptions options;
+  const Server::Handle handle;
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> connections{0};
+  std::atomic<std::size_t> unanswered{0}; // requests that are whole, and whose answer has not been written yet
+  std::mutex mutex;
+  std::condition_variable changed; // connections has fallen
+};
+
+/// One event loop and the connections that live on it. All but `context` is for the loop's own thread. A stage has the
+/// same length for all, so each stage's connections stand in a list in the order of their deadlines.
+class Lane : public std::enable_shared_from_this<Lane> {
+public:
+  explicit Lane(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
+
+  /// Runs the loop until it is stopped.
+  void run();
+
+  /// Takes a connection in; one of too many is told so, and closed.
+  void adopt(boost::asio::ip::tcp::socket socket, bool too_many);
+  /// Puts the connection into the stage, whose time begins now.
+  void enter(Session& session, Stage stage);
+  /// Forgets a connection that has been closed.
+  void leave(Session& session);
+
+  /// Closes the connections that wait for a request.
+  void close_idle();
+  void cut_all();
+
+  ServerState& state() { return *state_; }
+  /// Now, as the Date field has it.
+  std::string_view date();
+
+  boost::asio::io_context context{1};
+  std::array<char, 65'536> buffer; // for what a read brings; connections have none of their own
+
+private:
+  std::chrono::milliseconds length(Stage stage) const;
+  void set_timer();
+  void expire();
+  template <class Act> void each(const Act& act);
+
+  std::shared_ptr<ServerState> state_;
+  std::array<std::list<std::shared_ptr<Session>>, 6> stages_;
+  boost::asio::steady_timer timer_{context};
+  Clock::time_point alarm_ = Clock::time_point::max();
+  std::time_t second_ = 0;
+  std::string date_;
+};
+
+} // namespace service
