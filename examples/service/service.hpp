@@ -56,7 +56,7 @@ public:
   /// From now on it is not ready, but still answers. After load().
   void drain();
 
-  /// For what the carrier has to tell, before the first request.
+  /// For what the carrier has to tell.
   Metrics& metrics() { return metrics_; }
 
 private:
