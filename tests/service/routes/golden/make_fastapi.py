@@ -43,8 +43,10 @@ BULK = [
     '{"text":["a"],"top_k":-1}', '{"text":[2],"x":1}', '{"other":"\u00e9 \U0001f389"}', '{"text":["\\u0000",3]}',
     # broken JSON
     "   ", "{", '{"text"', '{"text":', '{"text":["a"', '{"text":["a",]}', '{"text":["a"],}', "{text:1}", "{'text':[]}",
-    '{"text":["a"]} x', '{"text":["a"]}{}', '{"text":["a\\x"]}', '{"text":["\\u12"]}', '{"text":["a', '{"text":["a\tb"]}',
-    '{"text":[01]}', '{"text":[+1]}', '{"text":[1 2]}', '{"text" ["a"]}', '{"text":["\u00e9" x]}', "nul", '// {"text":[]}',
+    '{"text":["a"]} x', '{"text":["a"]}{}', '{"text":["a\\x"]}', '{"text":["\\u12"]}', '{"text":["a',
+    '{"text":["a\tb"]}',
+    '{"text":[01]}', '{"text":[+1]}', '{"text":[1 2]}', '{"text" ["a"]}', '{"text":["\u00e9" x]}', "nul",
+    '// {"text":[]}',
     '{"text":[.5]}', '{"text":[1.]}', '{"text":[-]}', '{"text":["\U0001f389","\n"]}',
 ]
 ONE = ['{"text":""}', json.dumps({"text": "a" * 5001}), '{"text":["a"]}', '{"text":null}',
