@@ -158,7 +158,7 @@ def test_openai_embeddings(client, embed):
     texts = ["a good film", "not very bad", "the film"]
     expected = np.array([embed(text) for text in texts])
     whole = client.embeddings.create(input=texts, model="tiny")
-    assert whole.usage.prompt_tokens == whole.usage.total_tokens == 14 and whole.model == "tiny"
+    assert whole.usage.prompt_tokens == whole.usage.total_tokens == 14 and whole.model == "sst2"
     assert [data.index for data in whole.data] == [0, 1, 2]
     vectors = np.array([data.embedding for data in whole.data])
     assert np.allclose(vectors, expected, atol=1e-5)
@@ -186,7 +186,7 @@ def test_openai_errors(client):
 
 
 def test_triton_embeddings(client, embed):
-    result = client.infer("tiny", [text_input(["a good film", "bad"], True)])
+    result = client.infer("sst2", [text_input(["a good film", "bad"], True)])
     assert np.allclose(result.as_numpy("embedding"), [embed("a good film"), embed("bad")], atol=1e-5)
 
 
@@ -221,11 +221,11 @@ def main():
         test_hugging_face_classifier(server.url)
 
     with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder, "tiny")
+        directory = Path(folder, "sst2")
         embed = tiny_embedder(directory)
         with ServerProcess(directory) as server:
             with openai.OpenAI(base_url=server.url + "/v1", api_key="none") as client:
-                test_openai_models(client, "tiny")
+                test_openai_models(client, "sst2")
                 test_openai_embeddings(client, embed)
                 test_openai_errors(client)
             client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
