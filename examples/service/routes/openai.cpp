@@ -3,8 +3,9 @@
 #include "../../common/json_text.hpp"
 #include "vectors.hpp"
 
+#include <algorithm>
 #include <bit>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
