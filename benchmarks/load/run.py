@@ -170,7 +170,7 @@ class Bench:
 
     def round(self, number):
         self.bare()
-        self.measure("uncached", "distilbert", self.ours("--cache-bytes", "0"), self.bodies, HOT, 0)
+        self.measure("uncached", "distilbert", self.ours("--cache-megabytes", "0"), self.bodies, HOT, 0)
         if not self.args.no_peer:
             self.measure("uncached", "fastapi", self.peer(), self.bodies, HOT, 0)
         self.measure("cached", "distilbert", self.ours(), self.bodies, HOT, 0.95)

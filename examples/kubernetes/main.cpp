@@ -7,11 +7,9 @@
 #include "options.hpp"
 #include "signals.hpp"
 
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,23 +49,24 @@ void run(Options options) {
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
 
-  auto service = std::make_unique<service::Service>(options.service);
+  service::Service service(options.service);
   service::Server server(options.server, [&](service::Request request, service::Respond respond) {
-    service->handle(std::move(request), std::move(respond));
+    service.handle(std::move(request), std::move(respond));
   });
+  service.metrics().sample("distilbert_http_connections", "Open connections",
+                           [&server] { return static_cast<double>(server.connections()); });
   const std::string address = url(options.server.host, server.port());
   service::log(LogLevel::info, "listening", {{"url", address}});
-  service->load();
+  service.load();
   announce(options, address);
 
   const int signal = signals.wait();
   service::log(LogLevel::info, "draining",
                {{"signal", std::int64_t{signal}}, {"connections", static_cast<std::int64_t>(server.connections())}});
-  service->drain();
+  service.drain();
   server.start_drain();
   std::this_thread::sleep_for(options.drain_delay);
   const bool all = server.finish(options.grace_limit);
-  service.reset(); // while the server is there to take what is still answered
   service::log(all ? LogLevel::info : LogLevel::warning,
                all ? "ended" : "ended: connections were cut at the grace limit");
 }

@@ -147,6 +147,8 @@ void Router::handle(Request request, Respond respond, std::string_view* pattern)
       location.append("?").append(request.query);
     return respond({307, {}, {{"Location", std::move(location)}}, {}});
   }
+  if (pattern != nullptr)
+    *pattern = path->pattern;
   const auto method = std::find_if(path->methods.begin(), path->methods.end(),
                                    [&](const Method& m) { return m.name == request.method; });
   if (method == path->methods.end()) {
@@ -157,8 +159,6 @@ void Router::handle(Request request, Respond respond, std::string_view* pattern)
     response.fields.push_back({"Allow", std::move(allow)});
     return respond(std::move(response));
   }
-  if (pattern != nullptr)
-    *pattern = path->pattern;
   const auto owed = std::make_shared<Owed>(std::move(respond));
   try {
     method->handler(std::make_shared<const Request>(std::move(request)),

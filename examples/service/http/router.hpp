@@ -26,8 +26,8 @@ public:
   /// Answers itself: 404 for an unknown path, 405 with Allow for another method, 307 for a slash too many at the end,
   /// 503 if the handler throws std::bad_alloc, 500 if it throws anything else or drops `respond` unused; bodies as
   /// FastAPI writes them.
-  /// `*pattern`, if asked for, is that of the route before its handler runs, and stays as it was if there is none; it
-  /// lives as long as the router.
+  /// `*pattern`, if asked for, becomes that of the path's routes before a handler runs, and stays as it was if there is
+  /// none; it lives as long as the router.
   void handle(Request request, Respond respond, std::string_view* pattern = nullptr) const;
 
   /// "GET /health" and so on, in the order in which they were added.

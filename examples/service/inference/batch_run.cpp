@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -38,9 +39,11 @@ void run_or_throw(const Engine& engine, Iterator first, Iterator last, Metrics* 
   const auto computed = Clock::now() - start;
   if (metrics)
     metrics->batch(texts.size(), tokens, computed);
+  if (rows.size() != texts.size())
+    throw std::logic_error("another number of rows than of texts");
   std::size_t i = 0;
   for (Iterator flight = first; flight != last; ++flight, ++i) {
-    flight->row = std::make_shared<const Row>(std::move(rows.at(i)));
+    flight->row = std::make_shared<const Row>(std::move(rows[i]));
     flight->computed = computed;
   }
 }

@@ -3,7 +3,7 @@
 
 #include "engine.hpp"
 
-#include "../../../weights_converter/sha256.hpp"
+#include "../../common/sha256.hpp"
 
 #include <charconv>
 #include <cmath>

@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto connect_limit = 1s; // for all addresses together
-constexpr auto put_limit = 1s;     // until a row is stored
+constexpr std::chrono::nanoseconds connect_limit = 1s; // for all addresses together
+constexpr std::chrono::nanoseconds put_limit = 1s;     // until a row is stored
 // Lookups wait behind the rows that are under way to be stored: no more than these, or one.
 constexpr std::size_t max_sent_put_bytes = 262'144;
 

@@ -161,6 +161,7 @@ public:
     std::string name, help;
     std::function<double()> value;
   };
+  std::mutex samples_mutex;
   std::vector<Sample> samples;
 
   RequestMetrics& request(std::string_view method, std::string_view route, unsigned status) {
@@ -235,15 +236,19 @@ void Metrics::build(const std::map<std::string, std::string>& labels) {
 }
 
 void Metrics::sample(const std::string& name, const std::string& help, std::function<double()> value) {
+  const std::lock_guard lock(impl_->samples_mutex);
   impl_->samples.push_back({name, help, std::move(value)});
 }
 
 std::string Metrics::exposition() const {
   std::vector<prometheus::MetricFamily> families = impl_->catalogue.registry.Collect();
-  for (const Impl::Sample& sample : impl_->samples) {
-    prometheus::ClientMetric metric;
-    metric.gauge.value = sample.value();
-    families.push_back({sample.name, sample.help, prometheus::MetricType::Gauge, {std::move(metric)}});
+  {
+    const std::lock_guard lock(impl_->samples_mutex);
+    for (const Impl::Sample& sample : impl_->samples) {
+      prometheus::ClientMetric metric;
+      metric.gauge.value = sample.value();
+      families.push_back({sample.name, sample.help, prometheus::MetricType::Gauge, {std::move(metric)}});
+    }
   }
   for (prometheus::MetricFamily& family : process_metrics())
     families.push_back(std::move(family));

@@ -40,8 +40,7 @@ public:
 
   /// What is served and by what: labels of the gauge distilbert_build_info. At most once.
   void build(const std::map<std::string, std::string>& labels);
-  /// A gauge whose value is asked for at each exposition(), on the thread that calls it. Not while others call
-  /// exposition().
+  /// A gauge whose value is asked for at each exposition(), on the thread that calls it.
   void sample(const std::string& name, const std::string& help, std::function<double()> value);
 
   /// The text exposition format, version 0.0.4.

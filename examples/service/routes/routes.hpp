@@ -19,7 +19,6 @@ struct Context {
   Metrics& metrics;
 
   std::string model_name = "sst2"; // what clients call the model: the name of its directory, or --served-model-name
-  std::string fingerprint = {};    // hex SHA-256 that changes whenever an answer could
   std::size_t max_client_batch_size = 32; // texts in one call of the TEI and OpenAI routes
   std::size_t max_concurrent_requests = 512;
   std::size_t max_batch_tokens = 256;

@@ -101,10 +101,11 @@ Response info(const Context& context) {
   std::string body = "{\"model_id\":";
   cli::append_json_string(body, context.model_name);
   body += ",\"model_sha\":";
-  if (context.fingerprint.empty())
+  const std::string fingerprint = engine.fingerprint();
+  if (fingerprint.empty())
     body += "null";
   else
-    cli::append_json_string(body, context.fingerprint);
+    cli::append_json_string(body, fingerprint);
   body += ",\"model_dtype\":\"" + std::string(dtype_of(engine.precision())) + "\",\"served_model_name\":";
   cli::append_json_string(body, context.model_name);
   body += ",\"model_type\":" + model_type_json(engine);

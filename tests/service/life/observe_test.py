@@ -1,0 +1,163 @@
+"""What distilbert-server shows of itself over HTTP and in its log: metrics, ids, times; and whom it answers."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from server_process import ServerProcess
+
+TEXT = "xylophone marmalade, a text of somebody's"
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def log_lines(server):
+    """The log, line by line; each must be an object."""
+    lines = [json.loads(line) for line in server.errors.splitlines()]
+    assert all(isinstance(line, dict) and line["level"] in ("DEBUG", "INFO", "WARNING", "ERROR") and
+               re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"]) and
+               line["service"] == "distilbert-server" and line["message"] for line in lines)
+    return lines
+
+
+def series(server):
+    """Name with labels -> value."""
+    lines = server.get("/metrics").body.decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_metrics_are_well_formed():
+    with ServerProcess() as server:
+        for path in ("/bulk-predict", "/nowhere", "/livez"):
+            server.post(path, {"text": [TEXT]})
+        reply = server.get("/metrics")
+        assert reply.status == 200
+        assert reply.fields["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    result = subprocess.run(["promtool", "check", "metrics"], input=reply.body, capture_output=True, timeout=60)
+    # 3: well-formed, but not named as Prometheus advises; that is so of TEI's names alone.
+    assert result.returncode in (0, 3), result.stderr
+    complaints = (result.stdout + result.stderr).decode().splitlines()
+    assert all(line.startswith("te_") for line in complaints), complaints
+
+
+def test_requests_are_counted_by_pattern():
+    with ServerProcess() as server:
+        before = series(server)
+        for i in range(50):
+            server.get(f"/nowhere/{i}")
+        assert server.post("/bulk-predict", {"text": [TEXT]}).status == 200
+        after = series(server)
+    new = {name: value for name, value in after.items() if name not in before}
+    assert after['distilbert_http_requests_total{method="GET",route="none",status="404"}'] == 50
+    assert after['distilbert_http_requests_total{method="POST",route="/bulk-predict",status="200"}'] == 1
+    assert not any("/nowhere" in name or TEXT in name for name in after)
+    # One counter each, and one histogram each; the scrape before may count, too.
+    assert {re.search(r'route="([^"]*)"', name)[1] for name in new} <= {"none", "/bulk-predict", "/metrics"}
+    assert after["process_resident_memory_bytes"] > 1e6
+    assert after["distilbert_http_connections"] >= 1
+
+
+def test_scrapes_under_load():
+    """They are answered while every inference slot is taken."""
+    with ServerProcess(options=["--threads", "1"]) as server:
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                server.post("/bulk-predict", {"text": [TEXT * 40] * 30})
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(50):
+                assert b"te_queue_size" in server.get("/metrics").body
+                assert server.get("/livez").status == server.get("/readyz").status == 200
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+
+def test_log_has_events_but_no_text():
+    with ServerProcess(options=["--log-level", "debug"]) as server:
+        server.post("/bulk-predict", {"text": [TEXT]}, fields={"traceparent": PARENT, "X-Request-Id": "id-1"})
+        server.post("/bulk-predict?" + "q=marmalade", f'{{"text": "{TEXT}"')
+        server.get("/xylophone/marmalade")
+        server.stop()
+        lines = log_lines(server)
+        assert "xylophone" not in server.errors and "marmalade" not in server.errors
+    messages = [line["message"] for line in lines]
+    assert [m for m in messages if m != "request"] == ["listening", "ready", "draining", "ended"]
+    requests = [line for line in lines if line["message"] == "request"]
+    ours = next(line for line in requests if line["correlation_id"] == "id-1")
+    assert ours["trace_id"] == PARENT[3:35]
+    assert (ours["method"], ours["route"], ours["status"]) == ("POST", "/bulk-predict", 200)
+    assert ours["duration_ms"] > 0 and ours["level"] == "DEBUG"
+    assert any(line["route"] == "" and line["status"] == 404 for line in requests)
+
+
+@pytest.mark.parametrize("options, levels", [(["--log-level=info"], set()), (["--log-requests"], {"INFO"}),
+                                             (["--log-level=warning"], set()), (["--log-level=debug"], {"DEBUG"})])
+def test_where_requests_are_logged(options, levels):
+    with ServerProcess(options=options) as server:
+        server.get("/livez")
+        server.stop()
+        assert {line["level"] for line in log_lines(server) if line["message"] == "request"} == levels
+
+
+def test_log_for_people():
+    with ServerProcess(options=["--log-format", "text"]) as server:
+        pass
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} info +ready model=\"sst2\"", server.errors, re.M)
+
+
+def test_ids_and_times_come_back():
+    with ServerProcess() as server:
+        for path in ("/livez", "/nowhere"):
+            reply = server.get(path, fields={"traceparent": PARENT, "X-Request-Id": "my-id"})
+            assert (reply.fields["traceparent"], reply.fields["x-request-id"]) == (PARENT, "my-id")
+            assert re.fullmatch(r"total;dur=\d+\.\d{3}", reply.fields["server-timing"])
+            reply = server.get(path, fields={"traceparent": "nonsense", "X-Request-Id": "two words"})
+            assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", reply.fields["traceparent"])
+            assert reply.fields["x-request-id"] == reply.fields["traceparent"][3:35]
+
+
+def test_api_key():
+    body = {"text": [TEXT]}
+    with ServerProcess(env={"API_KEY": "secret"}) as server:
+        for fields in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic secret"}, {"X-API-Key": "secre"}):
+            reply = server.post("/bulk-predict", body, fields=fields)
+            assert reply.status == 401 and reply.fields["www-authenticate"] == "Bearer" and reply.json["detail"]
+        for fields in ({"Authorization": "Bearer secret"}, {"X-API-Key": "secret"}):
+            assert server.post("/bulk-predict", body, fields=fields).status == 200
+        for path in ("/livez", "/readyz", "/healthz", "/metrics", "/health"):
+            assert server.get(path).status == 200
+        server.stop()
+        assert "secret" not in server.errors
+
+
+@pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full", "2>&1 | true"])
+def test_standard_streams_may_be_closed_or_full(streams):
+    """Nobody reads them, but it serves, and no connection takes their place."""
+    with ServerProcess(options=["--log-level", "debug"]) as probe:
+        port = probe.port  # free a moment later
+    command = " ".join(probe.command[:-3] + ["--port", str(port), "--log-level", "debug"]).replace("--port 0", "")
+    process = subprocess.Popen(["sh", "-c", f"exec {command} {streams}" if "|" not in streams else
+                                f"({command} & echo $! >&3; wait) {streams}"],
+                               stdin=subprocess.DEVNULL, pass_fds=[])
+    try:
+        pass
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-q", "-p", "no:cacheprovider", *sys.argv[1:]]))

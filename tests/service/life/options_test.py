@@ -1,0 +1,190 @@
+"""The settings of distilbert-server: from the command line, the environment and a file; and what is said of bad ones."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from server_process import PROGRAM, SOURCE, ServerProcess
+
+# Every setting but --config, --help and --version: its flag, a value that it takes, and one that it does not.
+SETTINGS = {
+    "--model": ("/nowhere/else", None),
+    "--served-model-name": ("a name", None),
+    "--precision": ("int8", "int4"),
+    "--threads": ("1", "-1"),
+    "--isa": ("portable", None),
+    "--max-length": ("16", "1"),
+    "--special-tokens-as-text": (True, "maybe"),
+    "--map-model": (True, "maybe"),
+    "--host": ("127.0.0.1", "nowhere"),
+    "--port": ("0", "65536"),
+    "--root-path": ("/project", "project/"),
+    "--api-key": ("secret", None),
+    "--no-page": (True, "maybe"),
+    "--max-body-bytes": ("1000", "0"),
+    "--max-connections": ("10", "many"),
+    "--max-concurrent-requests": ("10", "1.5"),
+    "--max-client-batch-size": ("10", "0"),
+    "--max-batch-tokens": ("512", "0"),
+    "--max-queue-texts": ("10", "0"),
+    "--request-timeout": ("0.5", "-1"),
+    "--header-timeout": ("0.5", "1h"),
+    "--body-timeout": ("0.5", "nan"),
+    "--write-timeout": ("0.5", "inf"),
+    "--idle-timeout": ("0.5", "1e9"),
+    "--cache-megabytes": ("0", "1e3"),
+    "--redis-url": ("redis://127.0.0.1:1/0", None),
+    "--redis-ttl": ("3600", "never"),
+    "--redis-budget": ("0.005", "5ms"),
+    "--drain-delay": ("0", "-0.1"),
+    "--grace-limit": ("1", ""),
+    "--log-level": ("WARNING", "loud"),
+    "--log-format": ("text", "xml"),
+    "--log-requests": (True, "maybe"),
+}
+
+
+def environment(**more):
+    """One without any setting of the server but these."""
+    own = set(variables().values()) | {"DISTILBERT_CONFIG", "KUBERNETES_SERVICE_HOST"}
+    return {k: v for k, v in os.environ.items() if k not in own} | more
+
+
+def run(*arguments, env=None):
+    return subprocess.run([PROGRAM, *map(str, arguments)], env=environment() if env is None else env, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+
+
+_help = None
+
+
+def variables():
+    """The variable of each flag, as --help has it."""
+    global _help
+    if _help is None:
+        _help = subprocess.run([PROGRAM, "--help"], text=True, capture_output=True, check=True, timeout=60).stdout
+    return dict(re.findall(r"^  (--[a-z-]+)(?:(?!\n  --).)*?\(or set ([A-Z_]+)\)", _help, re.M | re.S))
+
+
+def refused(result, reason):
+    """It has ended with 1, and one line on standard error that holds the reason."""
+    assert result.returncode == 1, result
+    assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("distilbert-server: "), result.stderr
+    assert reason in result.stderr
+
+
+def given(tmp_path, way, flag, value):
+    """Arguments and environment that say it on the command line, in the environment or in a file."""
+    if way == "flag":
+        return ([flag] if value is True else [f"{flag}={value}"]), environment()
+    if way == "variable":
+        return [], environment(**{variables()[flag]: "true" if value is True else value})
+    file = tmp_path / "settings.toml"
+    file.write_text(f"{flag[2:]} = " + ("true" if value is True else f'"{value}"') + "\n")
+    return ["--config", file], environment()
+
+
+def test_every_setting_is_known_here():
+    assert set(variables()) == {*SETTINGS, "--config"}
+
+
+@pytest.mark.parametrize("way", ["flag", "variable", "file"])
+@pytest.mark.parametrize("flag", SETTINGS)
+def test_values(tmp_path, flag, way):
+    good, bad = SETTINGS[flag]
+    if bad is not None and not (bad == "" and way != "flag"):
+        arguments, env = given(tmp_path, way, flag, bad)
+        refused(run(*arguments, env=env), flag)
+    arguments, env = given(tmp_path, way, flag, good)
+    # A good value is not what it stumbles over: the model is.
+    if flag != "--model":
+        arguments += ["--model", "/nowhere"]
+    if flag not in ("--host", "--port"):
+        arguments += ["--host", "127.0.0.1"]
+    if flag != "--port":
+        arguments += ["--port", "0"]
+    result = run(*arguments, "--log-level=off", env=env) if flag != "--log-level" else run(*arguments, env=env)
+    refused(result, "/nowhere")
+
+
+def test_help_and_version():
+    result = run("--help")
+    assert result.returncode == 0 and not result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 120
+    assert all(flag in result.stdout for flag in SETTINGS)
+    result = run("--version")
+    assert result.returncode == 0 and re.fullmatch(r"distilbert-server \d+\.\d+\.\d+\n", result.stdout)
+
+
+def served_name(*arguments, env=None):
+    with ServerProcess(options=arguments, env=env) as server:
+        return re.search(r'distilbert_build_info\{.*model="([^"]*)"', server.get("/metrics").body.decode())[1]
+
+
+def test_flag_over_variable_over_file(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('# of a test\nserved-model-name = "file"\nlog-level = "debug"\n')
+    assert served_name("--config", file) == "file"
+    assert served_name(env={"DISTILBERT_CONFIG": str(file)}) == "file"
+    assert served_name("--config", file, env={"SERVED_MODEL_NAME": "variable"}) == "variable"
+    assert served_name("--config", file, env={"SERVED_MODEL_NAME": ""}) == "file"
+    assert served_name("--config", file, "--served-model-name", "flag", env={"SERVED_MODEL_NAME": "variable"}) == "flag"
+
+
+def test_bad_files(tmp_path):
+    file = tmp_path / "settings.toml"
+    refused(run("--config", file), "settings.toml")
+    refused(run(env=environment(DISTILBERT_CONFIG=str(file))), "settings.toml")
+    file.write_text("prot = 8080\n")
+    refused(run("--config", file), "prot")
+    file.write_text("[section]\nport = 8080\n")
+    refused(run("--config", file), "section")
+    file.write_text("help = true\n")
+    refused(run("--config", file), "help")
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--port"], ["extra"], ["--isa", "abacus"],
+                                       ["--port", "80", "--port", "81"], ["--precision", "fp32"],
+                                       ["--host", "192.0.2.1", "--port", "0"]])
+def test_bad_usage(arguments):
+    refused(run("--model", SOURCE / "models/sst2", *arguments, "--log-level=off"), "")
+
+
+def test_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused(run("--host", "127.0.0.1", "--port", port), str(port))
+
+
+def test_a_bad_start_is_quick():
+    def seconds():
+        start = time.monotonic()
+        refused(run("--port", "none"), "--port")
+        return time.monotonic() - start
+
+    assert min(seconds() for _ in range(5)) < 1
+
+
+def test_an_installed_model_is_found(tmp_path):
+    """Without --model, the one beside the program; a copy of the program has another than the source tree's."""
+    program = tmp_path / "bin/distilbert-server"
+    program.parent.mkdir()
+    program.write_bytes(PROGRAM.read_bytes())
+    program.chmod(0o755)
+    model = tmp_path / "share/distilbert/models/sst2"
+    model.mkdir(parents=True)
+    (model / "vocab.txt").touch()
+    result = subprocess.run([program, "--host", "127.0.0.1", "--port", "0", "--log-level=off"], env=environment(),
+                            text=True, capture_output=True, timeout=60)
+    refused(result, str(model))
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-q", "-p", "no:cacheprovider", *sys.argv[1:]]))

@@ -31,11 +31,15 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import texts as sample  # noqa: E402
-from client import Connection, Lost, run_all  # noqa: E402
+from client import Connection, run_all  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 MODEL = pathlib.Path(os.environ["DISTILBERT_SOURCE_DIR"], "models/sst2")
+NO_CACHE = ["--cache-megabytes", 0, "--drain-delay", 0]
 TOLERANCE = 1e-6  # of scores that were printed twice
+# Built with a sanitizer and without optimisation, the model is a hundred times slower, and memory says nothing.
+SANITIZED = any(part in ("asan", "tsan") for part in pathlib.Path(os.environ["DISTILBERT_BIN"]).parts)
+SHORT = 10 if SANITIZED else 1  # divides the short counts
 
 
 def body_of(texts):
@@ -55,14 +59,33 @@ def percentile(values, fraction):
     return sorted(values)[min(len(values) - 1, int(fraction * len(values)))]
 
 
+def of_status(server, name):
+    """A number of /proc/PID/status."""
+    lines = pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name + ":")).split()[1])
+
+
+def memory(server):
+    """Bytes that the server has in memory."""
+    return 1024 * of_status(server, "VmRSS")
+
+
+def threads(server):
+    return of_status(server, "Threads")
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
 async def burst(long):
     """Counts of seeds 001 and 004, which lost 28.9 % of the first; uncached, then cached."""
-    pool = sample.take(2000)
+    pool = sample.take(2000 // SHORT**2)
     scores = sample.scores_of(MODEL, pool)
     found = {}
-    for name, count, options in (("uncached", 10_000 if long else 400, ["--cache-bytes", "0"]),
-                                 ("cached", 51_552 if long else 4_000, [])):
-        with ServerProcess(MODEL, *options) as server:
+    for name, count, options in (("uncached", 10_000 if long else 400 // SHORT, NO_CACHE),
+                                 ("cached", 51_552 if long else 4_000 // SHORT, ["--drain-delay", 0])):
+        with ServerProcess(MODEL, options) as server:
             times = []
 
             async def ask(connection, number):
@@ -84,11 +107,11 @@ async def burst(long):
 async def overload(long):
     """Callers twice and ten times as many as the server takes at a time."""
     limit = 32
-    pool = sample.take(4000)
+    pool = sample.take(4000 // SHORT**2)
     scores = sample.scores_of(MODEL, pool)
-    total = 1_000_000 if long else 6_000
+    total = 1_000_000 if long else 6_000 // SHORT
     found = {}
-    with ServerProcess(MODEL, "--cache-bytes", "0", "--max-concurrent-requests", str(limit)) as server:
+    with ServerProcess(MODEL, [*NO_CACHE, "--max-concurrent-requests", limit]) as server:
         for times_capacity in (1, 2, 10):
             count = total // 20 if times_capacity == 1 else total // 2
             statuses, answered, waits = {}, [], []
@@ -122,15 +145,15 @@ async def overload(long):
 
 async def connections(long):
     """Idle ones, and slow ones of three kinds: half a header, a body that drips, an answer that nobody reads."""
-    idle, slow, seconds = (10_000, 5_000, 240) if long else (1_000, 300, 5)
+    idle, slow, seconds = (10_000, 5_000, 240) if long else (1_000, 300, 3)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if most < idle + slow + 500:
         raise SystemExit(f"connections: {most} descriptors are allowed, {idle + slow + 500} needed (ulimit -n)")
     text = "two hours I will not get back"
     scores = sample.scores_of(MODEL, [text])
-    with ServerProcess(MODEL, "--max-connections", str(idle + slow + 100)) as server:
-        before = server.memory(), server.descriptors()
+    with ServerProcess(MODEL, ["--max-connections", idle + slow + 100, "--drain-delay", 0]) as server:
+        before = memory(server), descriptors(server)
         held = []
         for number in range(idle + slow):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -152,17 +175,17 @@ async def connections(long):
             assert answer.status == 200
             check_prediction(answer.body, text, scores)
             await asyncio.sleep(0.02)
-        during = server.memory()
+        during = memory(server)
         for _, writer in held:
             writer.transport.abort()
         canary.close()
         for _ in range(100):
-            if server.descriptors() <= before[1] + 5:
+            if descriptors(server) <= before[1] + 5:
                 break
             await asyncio.sleep(0.1)
-        assert server.descriptors() <= before[1] + 5, "descriptors stay open"
+        assert descriptors(server) <= before[1] + 5, "descriptors stay open"
         grown = during - before[0]
-        assert grown < 150e6, f"{grown} bytes for {idle + slow} connections"
+        assert grown < 150e6 or SANITIZED, f"{grown} bytes for {idle + slow} connections"
         return {"idle": idle, "slow": slow, "canary_answers": len(waits), "p99_ms": round(1e3 * percentile(waits, 0.99), 1),
                 "bytes_a_connection": round(grown / (idle + slow))}
 
@@ -191,8 +214,8 @@ async def redis_idle(long):
     waits, kills = (100, 100) if long else (3, 20)
     pool = sample.take(waits + kills)
     scores = sample.scores_of(MODEL, pool)
-    with redis("--timeout", "1") as path, ServerProcess(MODEL, "--cache-bytes", "0", "--redis-url",
-                                                        f"unix://{path}") as server:
+    with redis("--timeout", "1") as path, ServerProcess(
+            MODEL, [*NO_CACHE, "--redis-url", f"unix://{path}"]) as server:
         connection = Connection(server.port)
         for number, text in enumerate(pool):
             for _ in range(2):  # computed and stored; then, mostly, found
@@ -216,7 +239,7 @@ async def soak(long):
     minutes = 30 if long else 0.15
     hot = sample.take(100)
     fresh = itertools.islice(sample.sentences(), 100, None)
-    with redis() as path, ServerProcess(MODEL, "--redis-url", f"unix://{path}") as server:
+    with redis() as path, ServerProcess(MODEL, ["--redis-url", f"unix://{path}", "--drain-delay", 0]) as server:
         end = time.monotonic() + 60 * minutes
         counts, samples = {}, []
 
@@ -232,7 +255,7 @@ async def soak(long):
         async def watch():
             while time.monotonic() < end:
                 await asyncio.sleep(min(10, 60 * minutes / 10))
-                samples.append((time.monotonic(), server.memory(), server.descriptors(), server.threads()))
+                samples.append((time.monotonic(), memory(server), descriptors(server), threads(server)))
 
         def until_the_end():
             while time.monotonic() < end:
@@ -245,7 +268,7 @@ async def soak(long):
         slope = (settled[-1][1] - settled[0][1]) / hours
         assert settled[-1][2] - settled[0][2] < 20, "descriptors grow"
         assert settled[-1][3] == settled[0][3], "threads grow"
-        assert settled[-1][1] < 80e6 or server.is_sanitized, f"{settled[-1][1]} bytes"
+        assert settled[-1][1] < 80e6 or SANITIZED, f"{settled[-1][1]} bytes"
         if long:
             assert slope < 1e6, f"{slope} bytes an hour"
     return {"minutes": minutes, "requests": sum(counts.values()), "memory_mb": round(settled[-1][1] / 1e6, 1),
