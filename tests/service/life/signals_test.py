@@ -81,7 +81,7 @@ def test_under_load(number):
 
 
 def test_it_goes_on_until_the_delay_is_over():
-    with ServerProcess(options=["--drain-delay", "3"]) as server:
+    with ServerProcess(options=["--drain-delay", "5"]) as server:
         kept = server.connection()
         kept.request("GET", "/livez")
         kept.getresponse().read()
@@ -94,9 +94,8 @@ def test_it_goes_on_until_the_delay_is_over():
             assert (reply.status, reply.fields["connection"]) == (200, "close")
         assert server.post("/bulk-predict", BODY).status == 200
         assert kept.sock.recv(1) == b""  # idle ones are closed at once
-        assert time.monotonic() - start < 3 or server.process.poll() is not None, "too slow a machine to tell"
         assert ended(server.process) == 0
-        assert time.monotonic() - start >= 3
+        assert time.monotonic() - start >= 5
         with pytest.raises(ConnectionRefusedError):
             server.get("/livez")
 
@@ -104,11 +103,11 @@ def test_it_goes_on_until_the_delay_is_over():
 def test_what_has_begun_is_finished():
     with ServerProcess() as server:
         connection = server.connection()
-        connection.request("POST", "/bulk-predict", json.dumps({"text": [f"film {i} " * 40 for i in range(30)]}))
+        connection.request("POST", "/bulk-predict", json.dumps({"text": [f"film {i} " * 40 for i in range(8)]}))
         time.sleep(0.05)
         server.process.terminate()
         response = connection.getresponse()
-        assert response.status == 200 and len(json.loads(response.read())["predictions"]) == 30
+        assert response.status == 200 and len(json.loads(response.read())["predictions"]) == 8
         assert ended(server.process) == 0
 
 

@@ -85,11 +85,11 @@ def test_the_weights_are_cut(model, bytes_kept):
 
 
 def test_the_weights_are_not_what_they_were(model):
-    """A flipped part of the file does not reproduce the answer stored with it."""
+    """With a part of the file overwritten it does not reproduce the answer stored with it."""
     with open(model / "model.safetensors", "r+b") as file:
         file.seek(12_000_000)
-        file.write(bytes(b ^ 0x55 for b in os.urandom(4_000_000)))
-    assert str(model) in fails(model) or "reproduce" in fails(model)
+        file.write(b"\x7f" * 4_000_000)
+    assert re.search("reproduce|finite", fails(model))
 
 
 def test_the_configuration_is_no_configuration(model):
