@@ -70,6 +70,18 @@ bench-micro: build/.setup-bench ## measure the parts one by one: make bench-micr
 	cmake --build --preset bench
 	build/bench/bin/distilbert-bench-micro $(ARGS)
 
+# As with bench, only a full run writes into benchmarks/results.
+.PHONY: load-test
+load-test: build/.setup-load ## load the server and its peer side by side, 10 minutes: make load-test ARGS=--no-peer
+	cmake --preset bench
+	cmake --build --preset bench
+	benchmarks/load/load_test.sh $(SST) $(ARGS)
+
+.PHONY: soak
+soak: build/build.ninja build/.setup-test ## check the server under long load and faults, an hour: make soak ARGS=redis
+	cmake --build build --target distilbert-server distilbert-classify
+	DISTILBERT_BIN=build/bin DISTILBERT_SOURCE_DIR=. tests/service/load/load_checks.py --long $(ARGS)
+
 .PHONY: evaluate
 evaluate: build/build.ninja build/.setup-test ## measure a model's accuracy on the Stanford Sentiment Treebank: make evaluate MODEL=models/sst2
 	cmake --build build --target distilbert-classify
@@ -125,7 +137,7 @@ build/build.ninja: CMakePresets.json | build/.setup
 	cmake --preset default
 	@touch $@
 
-build/.setup build/.setup-test build/.setup-bench build/.setup-static: tools/setup-debian.sh
+build/.setup build/.setup-test build/.setup-bench build/.setup-load build/.setup-static: tools/setup-debian.sh
 	@mkdir -p build
 	tools/setup-debian.sh $(patsubst .setup-%,%,$(filter .setup-%,$(@F)))
 	@touch $@

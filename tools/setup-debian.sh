@@ -1,8 +1,8 @@
 #!/bin/sh
-# Usage: setup-debian.sh [test|bench|static]
-# Installs what the programs are built with; with "test" also what `make test` and `make lint` need, with "bench" what
-# `make bench` needs, and with "static" what `make static` needs. Only what is missing is installed; when nothing is,
-# nothing is asked and the network is not touched.
+# Usage: setup-debian.sh [test|bench|load|static]
+# Installs what the programs are built with; with an argument also what a target of the Makefile needs: "test" for
+# `make test` and `make lint`, "bench" for `make bench`, "load" for `make load-test`, "static" for `make static`. Only
+# what is missing is installed; when nothing is, nothing is asked and the network is not touched.
 set -eu
 
 packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
@@ -16,8 +16,11 @@ if [ "${1-}" = test ]; then
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi
-if [ "${1-}" = bench ]; then
+if [ "${1-}" = bench ] || [ "${1-}" = load ]; then
   packages="$packages libbenchmark-dev python3 python3-venv"
+fi
+if [ "${1-}" = load ]; then
+  packages="$packages wrk"
 fi
 if [ "${1-}" = static ]; then
   packages="$packages python3 python3-pip"

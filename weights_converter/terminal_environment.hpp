@@ -2,9 +2,9 @@
 // A conversion at a terminal: progress bars, signals as exceptions, and hashes by OpenSSL.
 
 #include "../examples/common/progress_bar.hpp"
+#include "../examples/common/sha256.hpp"
 #include "environment.hpp"
 #include "interruption.hpp"
-#include "sha256.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -31,7 +31,7 @@ public:
 private:
   std::string phase_;
   std::optional<cli::ProgressBar> bar_;
-  Sha256 hash_;
+  cli::Sha256 hash_;
 };
 
 } // namespace convert

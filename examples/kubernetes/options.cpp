@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <istream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -136,7 +137,7 @@ private:
 
 /// What has a form of its own in Options is read as it is written.
 struct Raw {
-  std::string model, precision, log_level = "info", log_format;
+  std::string model, precision, redis_url, log_level = "info", log_format;
   std::size_t threads = 0;
   std::size_t cache_megabytes = 32;
   bool no_page = false, map_model = false;
@@ -206,8 +207,9 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.group("Cache");
   settings.add_number("--cache-megabytes", "CACHE_MEGABYTES", raw.cache_megabytes, 0, 1'000'000,
                       "Memory for answers to texts seen before; 0: none; by default 32");
-  settings.add("--redis-url", "REDIS_URL", "URL", service.redis_url,
-               "A cache that replicas share: redis://[[user]:password@]host[:port][/database]");
+  settings.add("--redis-url", "REDIS_URL", "URL", raw.redis_url,
+               "A cache that replicas share: redis://[[user]:password@]host[:port][/database],\nor "
+               "unix://[[user]:password@]/path[?db=database]");
   settings.add_time("--redis-ttl", "REDIS_TTL", service.redis_ttl, "How long an answer stays in it; by default 86400");
   settings.add_time("--redis-budget", "REDIS_BUDGET", service.redis_budget,
                     "How long to wait for it, at most; by default 0.01");
@@ -237,6 +239,12 @@ void finish(Options& options, const Raw& raw) {
   service.inference.workers = options.server.threads = service.load.threads;
   service.inference.cache_bytes = raw.cache_megabytes * 1'000'000;
   service.page = !raw.no_page;
+  try {
+    if (!raw.redis_url.empty())
+      service.redis = service::parse_redis_url(raw.redis_url);
+  } catch (const std::invalid_argument& e) {
+    throw CLI::ValidationError("--redis-url", e.what());
+  }
 
   const auto level = service::log_level_from_name(raw.log_level);
   if (!level)

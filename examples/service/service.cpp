@@ -1,6 +1,7 @@
 #include "service.hpp"
 
 #include "api_key.hpp"
+#include "inference/redis_cache.hpp"
 #include "observe/log.hpp"
 #include "observe/trace.hpp"
 #include "routes/routes.hpp"
@@ -9,7 +10,6 @@
 
 #include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/version.hpp>
-#include <distilbert/weights/packed_model.hpp>
 
 #include <cstdint>
 #include <string_view>
@@ -21,29 +21,10 @@ namespace {
 
 double milliseconds(Clock::duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
-/// Whether a converted model carries an answer that it must reproduce.
-bool has_probe(const std::filesystem::path& directory) {
-  try {
-    const auto file = distilbert::SafeTensors::open(directory / "model.safetensors");
-    return distilbert::PackedModel::is_converted(file) && file.metadata().count(distilbert::packed_metadata::probe) > 0;
-  } catch (const distilbert::Error&) {
-    return false; // whoever loads it says why
-  }
-}
-
-std::unique_ptr<const Engine> load_engine(const ServiceOptions& options) {
+std::shared_ptr<const Engine> load_engine(const ServiceOptions& options) {
   if (!options.isa.empty())
     distilbert::set_isa(options.isa);
-  distilbert::LoadOptions load = options.load;
-  load.selfcheck = has_probe(options.model);
-  return Engine::load(options.model, load);
-}
-
-/// The way of a request through the model, once: memory is touched, threads have begun.
-void warm_up(const Engine& engine) {
-  distilbert::EncodeOptions encode;
-  encode.max_length = engine.max_length();
-  engine.run(Output::pooled, {engine.tokenizer().encode("A first text.", encode)});
+  return Engine::load(options.model, options.load);
 }
 
 std::string name_of(const ServiceOptions& options) {
@@ -61,11 +42,46 @@ Response unauthorized() {
   return {401, "application/json", {{"WWW-Authenticate", "Bearer"}}, R"({"detail":"The API key is missing or wrong"})"};
 }
 
+/// The cache that replicas share, if there is one.
+std::unique_ptr<RedisCache> open_redis(const ServiceOptions& options, const Engine& engine, Metrics& metrics) {
+  if (!options.redis)
+    return nullptr;
+  RedisOptions redis;
+  redis.url = *options.redis;
+  redis.fingerprint = engine.fingerprint();
+  redis.ttl = std::chrono::ceil<std::chrono::seconds>(options.redis_ttl);
+  redis.budget = options.redis_budget;
+  redis.metrics = &metrics;
+  redis.log = [](std::string_view event) { log(LogLevel::warning, event); };
+  auto cache = std::make_unique<RedisCache>(std::move(redis));
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    metrics.sample(name, help, [&stats = cache->stats(), value] { return static_cast<double>(value(stats)); });
+  };
+  gauge("distilbert_redis_open", "Whether Redis is asked; 0: it failed, and is left alone for a moment",
+        [](const RedisStats& stats) { return stats.breaker == RedisStats::Breaker::closed; });
+  gauge("distilbert_redis_connects", "Connections made to Redis since the start",
+        [](const RedisStats& stats) { return stats.connects.load(); });
+  gauge("distilbert_redis_timeouts", "Look-ups that used up their budget since the start",
+        [](const RedisStats& stats) { return stats.timeouts.load(); });
+  gauge("distilbert_redis_bad_values", "Values found not to be valid, and deleted, since the start",
+        [](const RedisStats& stats) { return stats.bad_values.load(); });
+  return cache;
+}
+
+InferenceOptions inference_options(const ServiceOptions& options, RemoteCache* remote, Metrics& metrics) {
+  InferenceOptions inference = options.inference;
+  inference.remote = remote;
+  inference.metrics = &metrics;
+  return inference;
+}
+
 } // namespace
 
 struct Service::Model {
   Model(const ServiceOptions& options, Metrics& metrics)
-      : inference(load_engine(options), options.inference), context{inference, metrics}, router(options.root_path) {
+      : engine(load_engine(options)), redis(open_redis(options, *engine, metrics)),
+        inference(engine, inference_options(options, redis.get(), metrics)), context{inference, metrics},
+        router(options.root_path) {
     context.model_name = name_of(options);
     context.max_client_batch_size = options.max_client_batch_size;
     context.max_concurrent_requests = options.max_concurrent_requests;
@@ -81,6 +97,8 @@ struct Service::Model {
     add_page_routes(router, context);
   }
 
+  std::shared_ptr<const Engine> engine;
+  std::unique_ptr<RedisCache> redis;
   Inference inference;
   Context context;
   Router router;
@@ -106,8 +124,8 @@ Service::~Service() = default;
 void Service::load() {
   const auto start = Clock::now();
   auto model = std::make_unique<Model>(options_, metrics_);
-  const Engine& engine = model->inference.engine();
-  warm_up(engine);
+  const Engine& engine = *model->engine;
+  engine.warm();
 
   const std::string precision(distilbert::precision_name(engine.precision()));
   const std::string isa(distilbert::isa());

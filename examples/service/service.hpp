@@ -4,6 +4,7 @@
 #include "http/message.hpp"
 #include "http/router.hpp"
 #include "inference/inference.hpp"
+#include "inference/redis_url.hpp"
 #include "observe/metrics.hpp"
 
 #include <distilbert/load_options.hpp>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace service {
@@ -23,7 +25,7 @@ struct ServiceOptions {
   std::string isa;              // empty: the library's choice
   distilbert::LoadOptions load; // `selfcheck` is the service's own affair
   InferenceOptions inference;
-  std::string redis_url; // of a cache shared with other replicas; empty: none
+  std::optional<RedisUrl> redis; // of a cache shared with other replicas
   std::chrono::milliseconds redis_ttl{86'400'000};
   std::chrono::milliseconds redis_budget{10};
   std::string root_path; // "/project": the routes are found there, too

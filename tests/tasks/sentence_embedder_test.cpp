@@ -121,6 +121,78 @@ TEST_CASE("a vector is the same in any company") {
     }
 }
 
+TEST_CASE("texts that are encoded already") {
+  for (const char* family : {"distilbert", "bert"}) {
+    Shape shape = encoder;
+    shape.family = family;
+    shape.prefix = shape.family + ".";
+    const RandomModel model(shape);
+    make_sentence_transformer(
+        model, modules({{"Transformer", ""}, {"Pooling", "1_Pooling"}, {"Normalize", "2_Normalize"}}), "{}");
+    const auto unit = SentenceEmbedder::from_pretrained(model.path());
+    const auto raw = SentenceEmbedder::from_pretrained(model.path(), {{}, false, 0});
+    std::vector<std::string> texts;
+    std::vector<Encoding> encodings;
+    for (std::size_t i = 0; i < 40; ++i) {
+      texts.push_back(words(i * 5 % 17));
+      encodings.push_back(unit.tokenizer().encode(texts.back()));
+    }
+    CHECK(unit.embed_encoded(encodings) == unit.embed(std::vector<std::string_view>(texts.begin(), texts.end())));
+    CHECK(unit.normalized_by_modules());
+    CHECK(raw.normalized_by_modules());
+
+    const auto states = raw.token_embeddings(encodings);
+    const auto pooled = raw.embed_encoded(encodings);
+    REQUIRE(states.size() == texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto expected = hidden_states(model, encodings[i].ids);
+      REQUIRE(states[i].size() == expected.size() * encoder.dim);
+      for (std::size_t token = 0; token < expected.size(); ++token)
+        CHECK(values(states[i], token * encoder.dim, (token + 1) * encoder.dim) == expected[token]);
+      check_near(values(pooled, i * encoder.dim, (i + 1) * encoder.dim), mean(expected));
+    }
+    CHECK(unit.token_embeddings(encodings) == states);
+  }
+}
+
+TEST_CASE("the second text of an encoded pair has its own token type") {
+  Shape shape = encoder;
+  shape.family = "bert";
+  shape.prefix = "bert.";
+  const RandomModel model(shape);
+  const auto embedder = SentenceEmbedder::from_pretrained(model.path());
+  Encoding pair = embedder.tokenizer().encode(words(3), words(4), EncodeOptions{}), flat = pair;
+  flat.type_ids.assign(flat.size(), 0);
+  CHECK(embedder.embed_encoded({pair}) != embedder.embed_encoded({flat}));
+  CHECK(embedder.token_embeddings({pair, flat})[0] != embedder.token_embeddings({flat})[0]);
+}
+
+TEST_CASE("encoded texts that the model cannot take") {
+  const RandomModel model(encoder);
+  const auto embedder = SentenceEmbedder::from_pretrained(model.path());
+  const auto refused = [&](std::vector<std::int32_t> ids) {
+    std::vector<Encoding> texts(2);
+    texts[0].ids = {2, 7, 3};
+    texts[1].ids = std::move(ids);
+    std::vector<ErrorCode> codes;
+    try {
+      embedder.embed_encoded(texts);
+    } catch (const Error& e) {
+      codes.push_back(e.code());
+    }
+    try {
+      embedder.token_embeddings(texts);
+    } catch (const Error& e) {
+      codes.push_back(e.code());
+    }
+    return codes;
+  };
+  CHECK(refused({2, 60, 3}) == std::vector(2, ErrorCode::invalid_token_id));
+  CHECK(refused({2, -1, 3}) == std::vector(2, ErrorCode::invalid_token_id));
+  CHECK(refused(std::vector<std::int32_t>(21, 5)) == std::vector(2, ErrorCode::text_too_long));
+  CHECK(refused({}) == std::vector(2, ErrorCode::invalid_argument));
+}
+
 TEST_CASE("normalize and dimensions") {
   const RandomModel model(encoder);
   const std::string text = words(9);

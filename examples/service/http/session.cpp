@@ -91,7 +91,7 @@ void Session::go_on() {
     return wait();
   unread_at_ += reader_.read(std::string_view(unread_).substr(unread_at_));
   if (unread_at_ == unread_.size()) {
-    unread_ = {};
+    std::string().swap(unread_); // gives the memory back
     unread_at_ = 0;
   }
   react();
@@ -211,7 +211,7 @@ void Session::answer(Response response) {
 void Session::answered() {
   if (std::exchange(caller_, nullptr))
     --lane_.state().unanswered;
-  body_ = {};
+  std::string().swap(body_); // gives the memory back, which an empty string would keep
   if (!keep_alive_)
     return linger();
   reader_.next();
@@ -226,7 +226,7 @@ void Session::linger() {
   socket_.shutdown(asio::socket_base::shutdown_send, error);
   if (error)
     return cut();
-  unread_ = {};
+  std::string().swap(unread_);
   lane_.enter(*this, Stage::linger);
   wait();
 }

@@ -5,16 +5,12 @@
 #include "engine.hpp"
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace service {
@@ -51,48 +47,56 @@ struct Answer {
   std::chrono::nanoseconds computed{0};         // the longest that the model took for a batch with one of the texts
 };
 
+class Metrics;
+class RemoteCache;
+
 struct InferenceOptions {
-  std::size_t workers = 1;              // threads that run the model, a batch each
+  std::size_t workers = 1;              // threads that run the model, a batch each; best as many as the model has
   std::size_t batch_tokens = 256;       // a worker takes what waits up to so many tokens, and at least one text
-  std::size_t queue_texts = 16384;      // most texts that wait
+  std::size_t queue_texts = 16384;      // most texts that wait; a call for more that are not cached is never answered
   std::size_t cache_bytes = 32'000'000; // of the cache in this process; 0: none
+  RemoteCache* remote = nullptr;        // may be null; outlives Inference
+  Metrics* metrics = nullptr;           // may be null; outlives Inference
 };
 
-/// Thread-safe.
+/// A text whose row is in the cache of this process gets it at once. Of those that are asked for already, by this call
+/// or another, a call waits for the same row. The others are looked up in the remote cache, if there is one, and then
+/// wait for the model, in the order in which they were asked for: a free worker takes at once what has waited longest,
+/// from as many calls as there are. A worker that works alone has all threads of the model.
+///
+/// What happens to one call happens to no other: a text on which the model fails, a caller that leaves, a deadline that
+/// passes fail their own call, and texts that others wait for, too, are run for those. Rows do not depend on the
+/// company. Thread-safe.
 class Inference {
 public:
   using Done = std::function<void(Answer)>;
 
+  /// Starts the workers. Throws std::system_error if the system gives no thread.
   Inference(std::shared_ptr<const Engine> engine, const InferenceOptions& options);
   Inference(const Inference&) = delete;
   Inference& operator=(const Inference&) = delete;
-  /// Answers what waits with `draining`, finishes what runs.
+  /// Answers what waits with `draining`, finishes what runs, waits for the remote cache's answers. No ask() may begin
+  /// once it has.
   ~Inference();
 
-  const Engine& engine() const { return *engine_; }
+  const Engine& engine() const;
 
-  /// Calls done exactly once: before ask() returns, or later on one of the workers.
+  /// Calls done exactly once: before ask() returns, or later on one of the workers or a thread of the remote cache,
+  /// which it holds up for as long as it takes. No lock is held then: done may ask again. What it throws later is lost.
+  /// If there is not room for all texts that have to wait, the call is refused with `overloaded` at once.
+  /// Throws std::bad_alloc, and then never calls done; and what done throws before ask() returns.
   void ask(Ask ask, Done done);
 
-  /// Texts that wait for a worker.
+  /// Texts that wait for a worker. As cheap as reading a number.
   std::size_t waiting() const;
+  /// Calls that have no answer yet. As cheap.
+  std::size_t calls() const;
+  /// Whether a call for one text that is not cached would be refused now. As cheap.
+  bool overloaded() const;
 
 private:
-  struct Waiting {
-    Ask ask;
-    Done done;
-    Clock::time_point since;
-  };
-
-  void work();
-
-  std::shared_ptr<const Engine> engine_;
-  InferenceOptions options_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Waiting> queue_;
-  bool stop_ = false;
-  std::vector<std::thread> workers_;
+  class Work;
+  std::unique_ptr<Work> work_;
 };
 
 } // namespace service

@@ -19,7 +19,6 @@ struct Context {
   Metrics& metrics;
 
   std::string model_name = "sst2"; // what clients call the model: the name of its directory, or --served-model-name
-  std::string fingerprint = {};    // hex SHA-256 that changes whenever an answer could
   std::size_t max_client_batch_size = 32; // texts in one call of the TEI and OpenAI routes
   std::size_t max_concurrent_requests = 512;
   std::size_t max_batch_tokens = 256;
@@ -28,6 +27,11 @@ struct Context {
 
   std::atomic<bool> ready{false};    // loaded and warm; /readyz
   std::atomic<bool> draining{false}; // told to end: still answers, but is not ready
+  std::atomic<bool> refusing{false}; // the time for others to notice is over: what asks the model gets 503
+
+  std::size_t max_bulk_texts = 4096; // texts in one call of the routes without a limit of their protocol's own
+  float neutral_below = 0; // of a model of two labels, a best score below this is "neutral" to {"payload"}; 0: never
+  std::atomic<std::size_t> calls_in_flight{0}; // of at most max_concurrent_requests
 
   const Engine& engine() const { return inference.engine(); }
 };

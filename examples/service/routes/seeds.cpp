@@ -1,43 +1,44 @@
-#include "routes.hpp"
-
-#include "../../common/json_text.hpp"
-
-#include <simdjson.h>
+#include "predict.hpp"
+#include "json.hpp"
+#include "scores.hpp"
 
 namespace service {
 
 namespace {
 
-void bulk_predict(Context& context, const std::shared_ptr<const Request>& request, const Respond& respond) {
-  simdjson::dom::parser parser;
-  Ask ask;
-  ask.caller = request->caller;
-  distilbert::EncodeOptions options;
-  options.max_length = context.engine().max_length();
-  for (simdjson::dom::element text : parser.parse(request->body)["text"])
-    ask.texts.push_back(context.engine().tokenizer().encode(std::string_view(text), options));
-  context.inference.ask(std::move(ask), [&context, respond](const Answer& answer) {
-    if (answer.failure)
-      return respond({500, "application/json", {}, "{\"detail\":\"" + answer.failure->message + "\"}"});
+Writer read_bulk(Call& call) {
+  json::Document document(call.request.body);
+  const json::Object body = document.root().object();
+  body.only({"text"});
+  const auto texts = body.at("text").strings();
+  check_batch_size(texts.size(), call.context.max_bulk_texts);
+  for (const std::string_view text : texts)
+    call.add(text);
+  return [&config = call.context.engine().config()](const Answer& answer) {
     Response response;
     response.body = "{\"predictions\":[";
-    for (const auto& row : answer.rows)
-      cli::append_json_array(response.body, *row);
+    for (const auto& row : answer.rows) {
+      response.body += &row == &answer.rows.front() ? "" : ",";
+      append_ranking(response.body, config, scores_of(config, *row), json::Floats::as_double);
+    }
     response.body += "]}";
-    respond(std::move(response));
-  });
+    return response;
+  };
 }
 
 } // namespace
 
 void add_seed_routes(Router& router, Context& context) {
-  router.add("GET", "/health", [](const auto&, const Respond& respond) {
-    respond({200, "application/json", {}, R"({"status":"healthy"})"});
+  router.add("GET", "/health", [&context](const auto&, const Respond& respond) {
+    if (context.ready)
+      respond({200, "application/json", {}, R"({"status":"healthy"})"});
+    else
+      respond({503, "application/json", {{"Retry-After", "1"}}, R"({"status":"unhealthy"})"});
   });
-  router.add("POST", "/bulk-predict",
-             [&context](const std::shared_ptr<const Request>& request, const Respond& respond) {
-               bulk_predict(context, request, respond);
-             });
+  if (context.engine().task() == Task::classifier)
+    router.add("POST", "/bulk-predict", model_route(context, "predict", fastapi_error, read_bulk));
+  if (context.engine().task() != Task::embedder)
+    router.add("POST", "/predict", model_route(context, "predict", fastapi_error, read_predict));
 }
 
 } // namespace service

@@ -65,14 +65,14 @@ public:
 
   /// The last hidden state of each text, [texts][tokens, dim].
   std::vector<std::vector<float>> last_hidden_state(const std::vector<std::string_view>& texts) const {
-    return states_of(
-        texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
+    return task_.hidden_states(
+        task_.model(), texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
         [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); });
   }
   /// The same of token ids, as in extract().
   std::vector<std::vector<float>> last_hidden_state(const std::vector<std::vector<std::int32_t>>& texts) const {
-    return states_of(
-        texts.size(), [&](std::size_t i) { return texts[i].size(); },
+    return task_.hidden_states(
+        task_.model(), texts.size(), [&](std::size_t i) { return texts[i].size(); },
         [&](std::size_t i, Batch& batch) { batch.add(texts[i].data(), texts[i].size()); });
   }
 
@@ -110,21 +110,6 @@ private:
   void copy(const Rows& rows, std::size_t first, std::size_t count, float* to) const {
     Rows(to, static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(dim())) = rows.block(
         static_cast<Eigen::Index>(first), 0, static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(dim()));
-  }
-
-  template <class Tokens, class Append>
-  std::vector<std::vector<float>> states_of(std::size_t texts, const Tokens& tokens_of, const Append& append) const {
-    std::vector<std::vector<float>> states(texts);
-    task_.each_batch(texts, tokens_of, append, [&](const Batch& batch, Workspace& workspace, ThreadPool* pool) {
-      const Rows hidden = task_.model().forward(batch, workspace, pool);
-      for (std::size_t i = 0; i < batch.texts(); ++i) {
-        std::vector<float>& state = states[batch.first_text + i];
-        state.resize(batch.length(i) * dim());
-        copy(hidden, batch.offsets[i], batch.length(i), state.data());
-        Task::check_finite(state.data(), state.size(), batch.first_text + i);
-      }
-    });
-    return states;
   }
 
   template <class Tokens, class Append>

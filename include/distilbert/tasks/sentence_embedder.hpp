@@ -25,6 +25,7 @@ public:
   std::size_t width() const { return dim_; }
   std::size_t rows(const Batch& batch) const { return batch.texts(); }
   Pooling pooling() const { return pooling_; }
+  const DistilBertModel& encoder() const { return distilbert_; }
 
   /// batch -> pooled [rows, width]. Throws, and uses the pool, as DistilBertModel::forward does.
   void forward(const Batch& batch, Workspace& workspace, float* pooled, ThreadPool* pool = nullptr) const {
@@ -93,16 +94,19 @@ public:
 
   /// The vectors [texts, dimensions()], row-major, in the order of the texts. A text is read up to max_length() tokens.
   /// An error names the index of its text.
-  std::vector<float> embed(const std::vector<std::string_view>& texts) const {
-    std::vector<float> vectors(texts.size() * dimensions_);
-    task_.run(
-        texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
-        [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); },
-        [&](std::size_t first, const Batch& batch, const float* pooled) {
-          for (std::size_t i = 0; i < batch.texts(); ++i)
-            finish(pooled + i * task_.model().width(), vectors.data() + (first + i) * dimensions_);
-        });
-    return vectors;
+  std::vector<float> embed(const std::vector<std::string_view>& texts) const { return embed_all(texts); }
+
+  /// The same for texts that are encoded already; nothing is added or cut. Throws ErrorCode::invalid_token_id,
+  /// text_too_long, invalid_argument for a text without tokens.
+  std::vector<float> embed_encoded(const std::vector<Encoding>& texts) const { return embed_all(texts); }
+
+  /// What is pooled, of texts that are encoded already: the last hidden state of each token, special tokens included,
+  /// [texts][tokens, config().dim]; neither normalised nor cut, whatever the options say. This is what
+  /// sentence-transformers calls token_embeddings. Throws as embed_encoded() does.
+  std::vector<std::vector<float>> token_embeddings(const std::vector<Encoding>& texts) const {
+    return task_.hidden_states(
+        task_.model().encoder(), texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
+        [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); });
   }
 
   /// The same for texts that are read to their end, however long: in windows of max_length() tokens, of which
@@ -124,6 +128,8 @@ public:
   /// Values of one vector
   std::size_t dimensions() const { return dimensions_; }
   Pooling pooling() const { return task_.model().pooling(); }
+  /// Whether modules.json says that vectors are normalised, whatever the options say
+  bool normalized_by_modules() const { return normalized_by_modules_; }
   const DistilBertConfig& config() const { return task_.config(); }
   const Tokenizer& tokenizer() const { return task_.tokenizer(); }
   /// Precision of the weights
@@ -139,6 +145,7 @@ private:
 
   SentenceEmbedder(Task task, const EmbeddingOptions& options, const detail::SentenceTransformer& files)
       : task_(std::move(task)), dimensions_(options.dimensions ? options.dimensions : config().dim),
+        normalized_by_modules_(files.normalize),
         normalize_whole_(options.normalize.value_or(files.normalize) && files.normalize),
         normalize_result_(options.normalize.value_or(false)) {
     if (dimensions_ > config().dim)
@@ -147,6 +154,18 @@ private:
     if (files.lower_case && !tokenizer().config().normalizer.lowercase)
       throw Error(ErrorCode::unsupported_architecture,
                   "sentence_bert_config.json: do_lower_case with a tokenizer that keeps case");
+  }
+
+  template <class Text> std::vector<float> embed_all(const std::vector<Text>& texts) const {
+    std::vector<float> vectors(texts.size() * dimensions_);
+    task_.run(
+        texts.size(), [&](std::size_t i) { return task_.guess(texts[i]); },
+        [&](std::size_t i, Batch& batch) { task_.append(texts[i], batch); },
+        [&](std::size_t first, const Batch& batch, const float* pooled) {
+          for (std::size_t i = 0; i < batch.texts(); ++i)
+            finish(pooled + i * task_.model().width(), vectors.data() + (first + i) * dimensions_);
+        });
+    return vectors;
   }
 
   void finish(const float* pooled, float* vector) const {
@@ -171,7 +190,7 @@ private:
 
   Task task_;
   std::size_t dimensions_;
-  bool normalize_whole_, normalize_result_;
+  bool normalized_by_modules_, normalize_whole_, normalize_result_;
 };
 
 } // namespace distilbert

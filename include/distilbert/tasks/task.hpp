@@ -267,6 +267,26 @@ public:
         [&](std::size_t w) { return windows.text_of(w); });
   }
 
+  /// The last hidden state that `encoder` has of texts 0 to count - 1, [texts][tokens, dim], for a model that is one or
+  /// has one. Throws as run() does.
+  template <class Tokens, class Append>
+  std::vector<std::vector<float>> hidden_states(const DistilBertModel& encoder, std::size_t count,
+                                                const Tokens& tokens_of, const Append& append) const {
+    const std::size_t dim = config().dim;
+    std::vector<std::vector<float>> states(count);
+    each_batch(count, tokens_of, append, [&](const Batch& batch, Workspace& workspace, ThreadPool* pool) {
+      const Rows hidden = encoder.forward(batch, workspace, pool);
+      for (std::size_t i = 0; i < batch.texts(); ++i) {
+        std::vector<float>& state = states[batch.first_text + i];
+        state.resize(batch.length(i) * dim);
+        for (std::size_t token = 0; token < batch.length(i); ++token) // without their padding
+          std::copy_n(hidden.data() + (batch.offsets[i] + token) * padded(dim), dim, state.data() + token * dim);
+        check_finite(state.data(), state.size(), batch.first_text + i);
+      }
+    });
+    return states;
+  }
+
   /// Throws non_finite_result with the number of the text.
   static void check_finite(const float* values, std::size_t count, std::size_t text) {
     if (!std::all_of(values, values + count, [](float value) { return std::isfinite(value); }))

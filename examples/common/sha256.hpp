@@ -6,10 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
-namespace convert {
+namespace cli {
 
 class Sha256 {
 public:
@@ -24,7 +23,11 @@ public:
   std::string finish() {
     unsigned char digest[32];
     check(EVP_DigestFinal_ex(context_.get(), digest, nullptr));
-    return fmt::format("{:02x}", fmt::join(digest, ""));
+    std::string digits;
+    for (const unsigned char byte : digest)
+      for (const int digit : {byte >> 4, byte & 15})
+        digits += "0123456789abcdef"[digit];
+    return digits;
   }
 
 private:
@@ -36,4 +39,4 @@ private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
-} // namespace convert
+} // namespace cli

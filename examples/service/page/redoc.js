@@ -1,0 +1,2 @@
+// Starts ReDoc on the description beside it.
+Redoc.init("openapi.json", {}, document.getElementById("redoc"));

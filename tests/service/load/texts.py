@@ -1,0 +1,33 @@
+"""Any number of different sentences, and what the model says of them."""
+
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+
+SUBJECTS = ["the film", "this comedy", "her second novel", "the whole cast", "an early scene", "the soundtrack"]
+VERBS = ["is", "was", "feels", "looks", "remains", "seems"]
+WORDS = ["dull", "warm", "clever", "endless", "a joy", "hollow", "brave", "tired", "funny", "cold", "honest", "loud"]
+LINKS = ["and", "but", "yet never", "because it is", "though at times"]
+
+
+def sentences():
+    """Without end, each once: about 13,000 of plain words, and after that with a number."""
+    for round_number in itertools.count():
+        end = f", take {round_number}" if round_number else ""
+        for subject, verb, first, link, second in itertools.product(SUBJECTS, VERBS, WORDS, LINKS, WORDS[::2]):
+            yield f"{subject} {verb} {first} {link} {second}{end}"
+
+
+def take(count):
+    return list(itertools.islice(sentences(), count))
+
+
+def scores_of(model, texts):
+    """{text: {label: score}} as distilbert-classify gives them: another way into the same library."""
+    program = pathlib.Path(os.environ["DISTILBERT_BIN"], "distilbert-classify")
+    run = subprocess.run([program, "--model", model, "--json", "--top-k", "100", "-"], input="\n".join(texts) + "\n",
+                         text=True, capture_output=True, check=True)
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    return {row["text"]: {s["label"]: s["score"] for s in row["scores"]} for row in rows}
