@@ -69,7 +69,8 @@ public:
     std::promise<void> closed;
     asio::post(lanes_[0]->context, [this, &closed] {
       stop_accepting();
-      closed.set_value();
+      // After the connection that asynchronous accepting may have got just before.
+      asio::post(lanes_[0]->context, [&closed] { closed.set_value(); });
     });
     closed.get_future().wait();
     while (!empty_within(drain_step) && Clock::now() < deadline)
@@ -114,10 +115,10 @@ private:
   void accept() {
     Lane& lane = next_lane();
     acceptor_.async_accept(lane.context, [this, &lane](const Error& error, Tcp::socket socket) {
-      if (!acceptor_.is_open())
-        return;
       if (!error)
         welcome(lane, std::move(socket));
+      if (!acceptor_.is_open())
+        return;
       const bool full = state_->connections >= state_->options.max_connections + most_refused(state_->options);
       if (full || (error && error != asio::error::connection_aborted))
         wait();
