@@ -97,6 +97,7 @@ public:
         call_(context, *request_, style), admitted_(++context.calls_in_flight <= context.max_concurrent_requests) {}
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
+  ~Run() { leave(); }
 
   static void start(const std::shared_ptr<Run>& run, const Reader& reader, bool any_type) {
     const auto problem = problem_in([&] { run->read(reader, any_type); });
@@ -151,9 +152,15 @@ private:
     end(refusal(call_.style, problem), metric_word(problem.kind), answer);
   }
 
-  /// The call has ended before its client can know.
+  /// Gives its place to others, once.
+  void leave() {
+    if (!std::exchange(left_, true))
+      --context_.calls_in_flight;
+  }
+
+  /// The place is free before the client can know of the answer.
   void end(Response response, const char* failure, const Answer& answer) {
-    --context_.calls_in_flight;
+    leave();
     context_.metrics.call(kind_, texts_, call_.tokens(), failure, Clock::now() - request_->received, tokenization_,
                           answer.queued, answer.computed);
     respond_(std::move(response));
@@ -164,7 +171,7 @@ private:
   std::shared_ptr<const Request> request_;
   Respond respond_;
   Call call_;
-  bool admitted_;
+  bool admitted_, left_ = false;
   Writer writer_;
   std::size_t texts_ = 0;
   std::chrono::nanoseconds tokenization_{0};

@@ -41,7 +41,6 @@ const char* tei_type(Kind kind) {
   case Kind::draining: return "Unhealthy";
   case Kind::timeout: return "Overloaded";
   case Kind::gone: return "Overloaded";
-  case Kind::wrong_task: return "Backend";
   case Kind::model: return "Backend";
   case Kind::internal: return "Backend";
   default: return "Validation";
@@ -74,7 +73,6 @@ unsigned usual_status(Kind kind) {
   case Kind::invalid:
   case Kind::empty: return 422;
   case Kind::batch_size: return 413;
-  case Kind::wrong_task: return 424;
   case Kind::overloaded: return 429;
   case Kind::draining:
   case Kind::timeout:
@@ -93,7 +91,6 @@ const char* metric_word(Kind kind) {
   case Kind::invalid:
   case Kind::empty: return "validation";
   case Kind::batch_size: return "batch_size";
-  case Kind::wrong_task: return "model_type";
   case Kind::overloaded:
   case Kind::draining:
   case Kind::timeout: return "overloaded";

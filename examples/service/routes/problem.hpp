@@ -33,7 +33,6 @@ struct Problem : std::exception {
     invalid,    // JSON, but not what the route takes; details says what is wrong, unless message says it all
     empty,      // no text where there must be one
     batch_size, // too many texts
-    wrong_task, // the model is for something else
     overloaded, // try again later
     draining,   // the service is about to end, or not ready
     timeout,    // its turn did not come in time

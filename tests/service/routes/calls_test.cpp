@@ -170,7 +170,6 @@ TEST_CASE("the statuses of each problem, and none of the text") {
                         {Kind::invalid, 422, 422, 400, "Validation"},
                         {Kind::empty, 422, 400, 400, "Empty"},
                         {Kind::batch_size, 413, 422, 413, "Validation"},
-                        {Kind::wrong_task, 424, 424, 424, "Backend"},
                         {Kind::overloaded, 429, 429, 429, "Overloaded"},
                         {Kind::draining, 503, 503, 503, "Unhealthy"},
                         {Kind::timeout, 503, 503, 503, "Overloaded"},
