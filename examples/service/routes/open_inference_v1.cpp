@@ -34,12 +34,13 @@ void add_instance(const json::Value& instance, Call& call) {
   if (!instance.is_object())
     return call.add(instance.string(), {}, "instances");
   const json::Object object = instance.object();
-  object.only({"text", "text_pair"});
-  const std::string_view text = object.at("text").string();
-  if (const auto pair = object.optional("text_pair"))
-    call.add(text, pair->string(), {}, "instances");
-  else
-    call.add(text, {}, "instances");
+  object.only({"text", "text_pair"}, [&] {
+    const std::string_view text = object.at("text").string();
+    if (const auto pair = object.optional("text_pair"))
+      call.add(text, pair->string(), {}, "instances");
+    else
+      call.add(text, {}, "instances");
+  });
 }
 
 Writer predict(Call& call) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -63,7 +64,6 @@ void add_input(const json::Value& input, Call& call) {
 /// What else a request may say, besides its input.
 struct EmbeddingOptions {
   EmbeddingOptions(const json::Object& request, const Engine& engine) : dimensions(engine.width()) {
-    request.only({"input", "model", "encoding_format", "dimensions", "user"});
     for (const char* key : {"model", "user"})
       if (const auto value = request.optional(key))
         value->string();
@@ -83,9 +83,12 @@ struct EmbeddingOptions {
 Writer embeddings(Call& call) {
   json::Document document(call.request.body);
   const json::Object request = document.root().object();
-  const EmbeddingOptions options(request, call.context.engine());
-  add_input(request.at("input"), call);
-  return [&context = call.context, options, tokens = call.tokens()](const Answer& answer) {
+  std::optional<EmbeddingOptions> options;
+  request.only({"input", "model", "encoding_format", "dimensions", "user"}, [&] {
+    options.emplace(request, call.context.engine());
+    add_input(request.at("input"), call);
+  });
+  return [&context = call.context, options = *options, tokens = call.tokens()](const Answer& answer) {
     Response response;
     std::string& out = response.body = R"({"object":"list","data":[)";
     for (std::size_t i = 0; i < answer.rows.size(); ++i) {

@@ -42,12 +42,14 @@ void append_classes(std::string& out, const distilbert::DistilBertConfig& config
 Writer classify(Call& call) {
   json::Document document(call.request.body);
   const json::Object request = document.root().object();
-  request.only({"input", "model", "raw_scores"});
-  if (const auto model = request.optional("model"))
-    model->string();
-  const auto raw_scores = request.optional("raw_scores");
-  const bool raw = raw_scores && raw_scores->boolean();
-  add_strings(request.at("input"), call);
+  bool raw = false;
+  request.only({"input", "model", "raw_scores"}, [&] {
+    if (const auto model = request.optional("model"))
+      model->string();
+    if (const auto raw_scores = request.optional("raw_scores"))
+      raw = raw_scores->boolean();
+    add_strings(request.at("input"), call);
+  });
   return [&context = call.context, raw, tokens = call.tokens()](const Answer& answer) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     Response response;
