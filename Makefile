@@ -11,6 +11,7 @@ export TEXT
 endif
 
 MODEL ?= models/sst2
+PORT ?= 8000
 SST ?= build/sst
 SECONDS ?= 60
 
@@ -26,6 +27,11 @@ ifneq ($(origin TEXT),undefined)
 else
 	@build/bin/distilbert-classify --model $(MODEL) examples/classify/sentences.txt
 endif
+
+.PHONY: serve
+serve: build/build.ninja ## build, then serve a model over HTTP to this machine: make serve PORT=8000
+	@cmake --build build --target distilbert-server $(if $(wildcard build/bin/distilbert-server),-- --quiet)
+	@build/bin/distilbert-server --model $(MODEL) --host 127.0.0.1 --port $(PORT)
 
 # $(call check,CONFIGURE PRESET,TEST PRESET)
 define check
@@ -121,7 +127,7 @@ wheel: build/.setup-test ## build the Python wheel and its source package into b
 
 .PHONY: install
 install: build/build.ninja ## install headers, CMake package and programs: make install PREFIX=/usr/local
-	cmake --build build --target distilbert-classify distilbert-convert
+	cmake --build build --target distilbert-classify distilbert-convert distilbert-server
 	cmake --install build $(if $(PREFIX),--prefix $(PREFIX))
 
 .PHONY: clean

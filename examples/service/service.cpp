@@ -10,6 +10,7 @@
 
 #include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/version.hpp>
+#include <distilbert/weights/pack.hpp>
 
 #include <cstdint>
 #include <string_view>
@@ -53,19 +54,21 @@ std::unique_ptr<RedisCache> open_redis(const ServiceOptions& options, const Engi
   redis.budget = options.redis_budget;
   redis.metrics = &metrics;
   redis.log = [](std::string_view event) { log(LogLevel::warning, event); };
-  auto cache = std::make_unique<RedisCache>(std::move(redis));
+  return std::make_unique<RedisCache>(std::move(redis));
+}
+
+void show_redis(const RedisStats& stats, Metrics& metrics) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
-    metrics.sample(name, help, [&stats = cache->stats(), value] { return static_cast<double>(value(stats)); });
+    metrics.sample(name, help, [&stats, value] { return static_cast<double>(value(stats)); });
   };
   gauge("distilbert_redis_open", "Whether Redis is asked; 0: it failed, and is left alone for a moment",
-        [](const RedisStats& stats) { return stats.breaker == RedisStats::Breaker::closed; });
+        [](const RedisStats& s) { return s.breaker == RedisStats::Breaker::closed; });
   gauge("distilbert_redis_connects", "Connections made to Redis since the start",
-        [](const RedisStats& stats) { return stats.connects.load(); });
+        [](const RedisStats& s) { return s.connects.load(); });
   gauge("distilbert_redis_timeouts", "Look-ups that used up their budget since the start",
-        [](const RedisStats& stats) { return stats.timeouts.load(); });
+        [](const RedisStats& s) { return s.timeouts.load(); });
   gauge("distilbert_redis_bad_values", "Values found not to be valid, and deleted, since the start",
-        [](const RedisStats& stats) { return stats.bad_values.load(); });
-  return cache;
+        [](const RedisStats& s) { return s.bad_values.load(); });
 }
 
 InferenceOptions inference_options(const ServiceOptions& options, RemoteCache* remote, Metrics& metrics) {
@@ -133,6 +136,8 @@ void Service::load() {
                   {"model", model->context.model_name},
                   {"precision", precision},
                   {"isa", isa}});
+  if (model->redis)
+    show_redis(model->redis->stats(), metrics_);
   model_ = std::move(model);
   router_.store(&model_->router, std::memory_order_release);
   log(LogLevel::info, "ready",

@@ -19,7 +19,7 @@ namespace service {
 /// The key in Redis of a row of the model with this fingerprint: "distilbert:1:" and 64 hexadecimal digits. The 1 is
 /// the version of the stored form: versions do not see each other's values. Nothing of a text can be read off it.
 inline std::string redis_key(std::string_view fingerprint, std::string_view key) {
-  convert::Sha256 hash;
+  cli::Sha256 hash;
   hash.update(fingerprint);
   hash.update(std::string_view("\0", 1));
   hash.update(key);
@@ -84,7 +84,7 @@ private:
   }
 
   static std::uint64_t checksum(std::string_view redis_key, std::string_view value) {
-    convert::Sha256 hash;
+    cli::Sha256 hash;
     hash.update(redis_key);
     hash.update(value.substr(0, 8));
     hash.update(value.substr(header_size));

@@ -1,17 +1,19 @@
 """What distilbert-server shows of itself over HTTP and in its log: metrics, ids, times; and whom it answers."""
 
+import http.client
 import json
 import os
 import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from server_process import ServerProcess
+from server_process import PROGRAM, SOURCE, ServerProcess
 
 TEXT = "xylophone marmalade, a text of somebody's"
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -70,7 +72,7 @@ def test_scrapes_under_load():
 
         def load():
             while not stop.is_set():
-                server.post("/bulk-predict", {"text": [TEXT * 40] * 30})
+                server.post("/bulk-predict", {"text": [TEXT * 10] * 8})
 
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
@@ -143,20 +145,58 @@ def test_api_key():
         assert "secret" not in server.errors
 
 
-@pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full", "2>&1 | true"])
+def listening_port(process):
+    """Of a process that can tell nobody: where the kernel says that it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        folder = Path(f"/proc/{process.pid}")
+        try:
+            inodes = {os.readlink(entry)[8:-1] for entry in (folder / "fd").iterdir()}
+        except FileNotFoundError:  # one was closed meanwhile
+            continue
+        for line in (folder / "net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                return int(fields[1].split(":")[1], 16)
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+@pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
 def test_standard_streams_may_be_closed_or_full(streams):
-    """Nobody reads them, but it serves, and no connection takes their place."""
-    with ServerProcess(options=["--log-level", "debug"]) as probe:
-        port = probe.port  # free a moment later
-    command = " ".join(probe.command[:-3] + ["--port", str(port), "--log-level", "debug"]).replace("--port 0", "")
-    process = subprocess.Popen(["sh", "-c", f"exec {command} {streams}" if "|" not in streams else
-                                f"({command} & echo $! >&3; wait) {streams}"],
-                               stdin=subprocess.DEVNULL, pass_fds=[])
+    """Nobody reads them; it serves, and no connection takes their place."""
+    command = [str(PROGRAM), "--model", str(SOURCE / "models/sst2"), "--host", "127.0.0.1", "--port", "0",
+               "--log-level", "debug"]
+    process = subprocess.Popen(["sh", "-c", f'exec "$@" {streams}', "sh", *command], stdin=subprocess.DEVNULL)
     try:
-        pass
+        port = listening_port(process)
+        for _ in range(20):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", "/livez")
+            assert connection.getresponse().read() == b"ok"
+        process.terminate()
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up():
+    """The pipe is full after some hundred lines."""
+    reader, writer = os.pipe()
+    with subprocess.Popen([PROGRAM, "--model", SOURCE / "models/sst2", "--host", "127.0.0.1", "--port", "0",
+                           "--log-level", "debug"], stdout=subprocess.DEVNULL, stderr=writer) as process:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", listening_port(process), timeout=60)
+            for _ in range(1000):
+                connection.request("GET", "/livez")
+                assert connection.getresponse().read() == b"ok"
+            connection.close()
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
+    os.close(reader)
+    os.close(writer)
 
 
 if __name__ == "__main__":
