@@ -20,6 +20,9 @@ function shape(name, attributes) {
   return element;
 }
 
+/** Share of the chart's height; one request that took very long leaves the others to be seen. */
+const scale = (latency, median, most) => Math.min(1, latency / Math.min(most, 4 * median));
+
 /** Adds one latency and draws them all; the caption says in words what the picture shows. */
 export function addLatency(value, svg, caption) {
   recent.push(value);
@@ -30,13 +33,13 @@ export function addLatency(value, svg, caption) {
   const step = width / KEPT;
   svg.replaceChildren();
   recent.forEach((latency, i) => {
-    const tall = Math.max(2, (latency / most) * (height - 4));
+    const tall = Math.max(2, scale(latency, median, most) * (height - 4));
     const bar = shape("rect", {x: (KEPT - recent.length + i) * step + 1, y: height - tall, width: step - 2, height: tall, rx: 1.5});
     if (i === recent.length - 1) bar.setAttribute("class", "last");
     svg.append(bar);
   });
   if (recent.length > 1) {
-    const y = height - (median / most) * (height - 4);
+    const y = height - scale(median, median, most) * (height - 4);
     svg.append(shape("line", {x1: 0, x2: width, y1: y, y2: y}));
   }
   caption.textContent = recent.length === 1
