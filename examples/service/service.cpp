@@ -10,6 +10,7 @@
 
 #include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/version.hpp>
+#include <distilbert/weights/pack.hpp>
 
 #include <cstdint>
 #include <string_view>

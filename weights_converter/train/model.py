@@ -1,9 +1,10 @@
 """DistilBERT for sequence classification in plain PyTorch, with int8 inference simulated on request.
 
 Parameter names are Hugging Face's, so `state_dict()` is a checkpoint of DistilBertForSequenceClassification.
-With `Linear.simulate_int8` on, every product of a linear layer sees what the library's int8 arithmetic sees: weights rounded
-per output channel and embeddings per row (127 steps to either side), activations per token (254 steps from
-the least to the largest); gradients pass straight through the rounding (Bengio et al. 2013).
+With `Linear.simulate_int8` on, every product of a linear layer sees what the library's int8 arithmetic sees: weights
+rounded per output channel and embeddings per row (127 steps to either side), activations per token (254 steps from the
+least to the largest), attention likewise where the library attends in int8; gradients pass straight through the
+rounding (Bengio et al. 2013).
 """
 
 import torch
@@ -31,9 +32,10 @@ class Linear(nn.Linear):
     simulate_int8 = False
 
     def forward(self, x):
-        if Linear.simulate_int8:
-            return F.linear(round_activations(x), round_weights(self.weight), self.bias)
-        return super().forward(x)
+        return F.linear(round_activations(x) if Linear.simulate_int8 else x, self.used_weight(), self.bias)
+
+    def used_weight(self):
+        return round_weights(self.weight) if Linear.simulate_int8 else self.weight
 
 
 class Embedding(nn.Embedding):
@@ -51,22 +53,56 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(c["dropout"])
 
     def forward(self, ids):
-        positions = torch.arange(ids.shape[1])
+        positions = torch.arange(ids.shape[1], device=ids.device)
         return self.dropout(self.LayerNorm(self.word_embeddings(ids) + self.position_embeddings(positions)))
+
+
+INT8_ATTENTION_FROM = 48  # tokens; the library attends over shorter texts in fp32
+
+
+def attend_int8(q, k, v, mask, dropout):
+    """Attention as from INT8_ATTENTION_FROM tokens on: queries rounded like activations, keys by token and values by
+    channel like weights, e^(score - largest score) in steps of 1/254."""
+    q, k, v = round_activations(q), round_weights(k), round_weights((v * mask.mT).mT).mT
+    scores = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~mask, -torch.inf)
+    exponentials = (scores - scores.detach().amax(-1, keepdim=True)).exp()
+    return F.dropout(round_to_steps(exponentials, 1 / 254) / exponentials.sum(-1, keepdim=True), dropout) @ v
 
 
 class SelfAttention(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.n_heads, self.dropout = c["n_heads"], c["attention_dropout"]
+        self.n_heads, self.attention_dropout = c["n_heads"], c["attention_dropout"]
         self.q_lin, self.k_lin, self.v_lin, self.out_lin = (Linear(c["dim"], c["dim"]) for _ in range(4))
 
-    def forward(self, x, mask):
-        heads = lambda y: y.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-        q, k, v = heads(self.q_lin(x)), heads(self.k_lin(x)), heads(self.v_lin(x))
-        dropout = self.dropout if self.training else 0.0
-        context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    def heads(self, y):
+        return y.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+
+    def dropout(self):
+        return self.attention_dropout if self.training else 0.0
+
+    def joined(self, context):
         return self.out_lin(context.transpose(1, 2).flatten(-2))
+
+    def forward(self, x, mask):
+        q, k, v = (self.heads(lin(x)) for lin in (self.q_lin, self.k_lin, self.v_lin))
+        context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=self.dropout())
+        if Linear.simulate_int8 and x.shape[1] >= INT8_ATTENTION_FROM:
+            long = mask.sum(-1, keepdim=True) >= INT8_ATTENTION_FROM
+            context = torch.where(long, attend_int8(q, k, v, mask, self.dropout()), context)
+        return self.joined(context)
+
+    def forward_first(self, x, mask):
+        """The same for the first token alone, in the library's order: each head attends to the hidden states as they
+        are, W_k being applied to the query before and W_v to the sum after."""
+        q, k = self.heads(self.q_lin(x[:, :1])), self.heads(F.linear(x, self.k_lin.used_weight(), self.k_lin.bias))
+        states = x[:, None].expand(-1, self.n_heads, -1, -1)
+        scores = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~mask, -torch.inf)
+        sums = F.dropout(scores.softmax(-1), self.dropout()) @ states
+        if Linear.simulate_int8:
+            sums = round_activations(sums)
+        context = sums @ self.v_lin.used_weight().unflatten(0, (self.n_heads, -1)).mT
+        return self.joined(context + self.v_lin.bias.view(self.n_heads, 1, -1))
 
 
 class FeedForward(nn.Module):
@@ -86,7 +122,13 @@ class TransformerBlock(nn.Module):
         self.sa_layer_norm, self.output_layer_norm = (nn.LayerNorm(c["dim"], eps=1e-12) for _ in range(2))
 
     def forward(self, x, mask):
-        x = self.sa_layer_norm(self.attention(x, mask) + x)
+        return self.rest(self.attention(x, mask), x)
+
+    def forward_first(self, x, mask):
+        return self.rest(self.attention.forward_first(x, mask), x[:, :1])
+
+    def rest(self, attended, x):
+        x = self.sa_layer_norm(attended + x)
         return self.output_layer_norm(self.ffn(x) + x)
 
 
@@ -102,10 +144,11 @@ class DistilBertModel(nn.Module):
         self.embeddings, self.transformer = Embeddings(c), Transformer(c)
 
     def forward(self, ids, mask):
+        """hidden states of the first token"""
         x = self.embeddings(ids)
-        for block in self.transformer.layer:
+        for block in self.transformer.layer[:-1]:
             x = block(x, mask)
-        return x
+        return self.transformer.layer[-1].forward_first(x, mask)[:, 0]
 
 
 class DistilBertForSequenceClassification(nn.Module):
@@ -116,9 +159,18 @@ class DistilBertForSequenceClassification(nn.Module):
         self.dropout = nn.Dropout(c["seq_classif_dropout"])
 
     def forward(self, ids, pad_token_id=0):
-        mask = (ids != pad_token_id)[:, None, None, :]
-        cls = self.distilbert(ids, None if mask.all() else mask)[:, 0]
+        cls = self.distilbert(ids, (ids != pad_token_id)[:, None, None, :])
         return self.classifier(self.dropout(F.relu(self.pre_classifier(cls))))
+
+    def device(self):
+        return self.classifier.weight.device
+
+    @torch.no_grad()
+    def settle(self):
+        """Replaces the weights that int8 inference rounds by what they are rounded to."""
+        for module in self.modules():
+            if isinstance(module, (Linear, Embedding)):
+                module.weight.copy_(round_weights(module.weight))
 
 
 def from_bert(bert, c):

@@ -1,5 +1,9 @@
 #pragma once
 // Requests out of a stream of bytes that come in any pieces. Knows no socket and no clock.
+//
+// Why not the parser of Boost.Beast: that of 1.81 takes, among others, bodies chunked twice, sizes of chunks of any
+// number of digits and with spaces behind, extensions without bound, folded lines, two Hosts or lengths; it refuses a
+// Content-Length in a trailer; and it says so only when a whole line, or the whole head, has come.
 
 #include "head.hpp"
 

@@ -200,14 +200,21 @@ Value Object::at(std::string_view key) const {
   throw Problem({std::move(missing)});
 }
 
-void Object::only(std::initializer_list<std::string_view> keys) const {
-  std::vector<Detail> extra;
+void Object::only(std::initializer_list<std::string_view> keys, const std::function<void()>& read) const {
+  std::vector<Detail> wrong;
+  try {
+    read();
+  } catch (const Problem& problem) {
+    if (problem.details.empty())
+      throw;
+    wrong = problem.details;
+  }
   for (const Entry& entry : entries_)
-    if (std::find(keys.begin(), keys.end(), entry.key) == keys.end() && extra.size() < most_details)
-      extra.push_back(Value(*value_.document_, entry.element, {place_, entry.key, 0})
+    if (std::find(keys.begin(), keys.end(), entry.key) == keys.end() && wrong.size() < most_details)
+      wrong.push_back(Value(*value_.document_, entry.element, {place_, entry.key, 0})
                           .detail("extra_forbidden", "Extra inputs are not permitted"));
-  if (!extra.empty())
-    throw Problem(std::move(extra));
+  if (!wrong.empty())
+    throw Problem(std::move(wrong));
 }
 
 void append_float(std::string& out, float x, Floats floats) {

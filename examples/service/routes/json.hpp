@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -89,8 +90,8 @@ public:
   std::optional<Value> optional(std::string_view key) const;
   /// The value of a key that must be there: "missing".
   Value at(std::string_view key) const;
-  /// Problem with each key that is none of these: "extra_forbidden".
-  void only(std::initializer_list<std::string_view> keys) const;
+  /// Runs `read`; then a Problem of what it found wrong, and of each key that is none of these: "extra_forbidden".
+  void only(std::initializer_list<std::string_view> keys, const std::function<void()>& read) const;
 
   const Value& value() const { return value_; }
 

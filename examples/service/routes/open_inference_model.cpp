@@ -177,7 +177,7 @@ ModelTensors tensors_of(const Engine& engine) {
     tensors.inputs.push_back({"token_type_ids", Datatype::int64, {-1, -1}});
 
   if (engine.task() == Task::embedder) {
-    tensors.outputs = {{"embedding", Datatype::fp32, {-1, static_cast<std::int64_t>(engine.config().dim)}}};
+    tensors.outputs = {{"embedding", Datatype::fp32, {-1, static_cast<std::int64_t>(engine.width())}}};
     return tensors;
   }
   const auto labels = static_cast<std::int64_t>(engine.config().num_labels());

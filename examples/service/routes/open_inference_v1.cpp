@@ -5,6 +5,7 @@
 #include "scores.hpp"
 #include "vectors.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace service {

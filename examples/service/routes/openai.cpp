@@ -3,8 +3,9 @@
 #include "../../common/json_text.hpp"
 #include "vectors.hpp"
 
+#include <algorithm>
 #include <bit>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -61,7 +62,7 @@ void add_input(const json::Value& input, Call& call) {
 
 /// What else a request may say, besides its input.
 struct EmbeddingOptions {
-  EmbeddingOptions(const json::Object& request, const Engine& engine) : dimensions(engine.config().dim) {
+  EmbeddingOptions(const json::Object& request, const Engine& engine) : dimensions(engine.width()) {
     request.only({"input", "model", "encoding_format", "dimensions", "user"});
     for (const char* key : {"model", "user"})
       if (const auto value = request.optional(key))

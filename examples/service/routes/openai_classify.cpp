@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <random>
+#include <vector>
 
 namespace service {
 

@@ -3,6 +3,7 @@
 #include "../../common/json_text.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 namespace service {
 

@@ -27,15 +27,21 @@ Response json_response(std::string body) { return {200, "application/json", {}, 
 
 std::size_t best_of(const std::vector<float>& scores) { return ranking_of(scores).front(); }
 
-Writer read_text(Call& call, const json::Object& body) {
-  body.only({"text"});
-  const json::Value value = body.at("text");
+std::string checked_text(const json::Value& value) {
   std::string text(value.string());
   const std::size_t characters = code_points_of(text);
   if (characters == 0)
     throw value.problem("string_too_short", "String should have at least 1 character", "{\"min_length\":1}");
   if (characters > most_characters)
-    throw value.problem("string_too_long", "String should have at most 5000 characters", "{\"max_length\":5000}");
+    throw value.problem("string_too_long",
+                        "String should have at most " + std::to_string(most_characters) + " characters",
+                        "{\"max_length\":" + std::to_string(most_characters) + '}');
+  return text;
+}
+
+Writer read_text(Call& call, const json::Object& body) {
+  std::string text;
+  body.only({"text"}, [&] { text = checked_text(body.at("text")); });
   call.add(text);
   return [text = std::move(text), &config = call.context.engine().config()](const Answer& answer) {
     const auto scores = scores_of(config, *answer.rows.front());
@@ -58,8 +64,8 @@ Writer read_text(Call& call, const json::Object& body) {
 }
 
 Writer read_payload(Call& call, const json::Object& body) {
-  body.only({"payload"});
-  std::string text(body.at("payload").string());
+  std::string text;
+  body.only({"payload"}, [&] { text = body.at("payload").string(); });
   call.add(text);
   return [text = std::move(text), &context = call.context](const Answer& answer) {
     const auto& config = context.engine().config();
@@ -76,8 +82,8 @@ Writer read_payload(Call& call, const json::Object& body) {
 
 Writer read_values(Call& call, const json::Object& body) {
   call.style = lambda_error;
-  body.only({"values"});
-  const auto values = body.at("values").array();
+  std::vector<json::Value> values;
+  body.only({"values"}, [&] { values = body.at("values").array(); });
   check_batch_size(values.size(), call.context.max_bulk_texts);
   for (const json::Value& value : values) {
     if (value.is_array())

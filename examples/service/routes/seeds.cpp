@@ -9,8 +9,8 @@ namespace {
 Writer read_bulk(Call& call) {
   json::Document document(call.request.body);
   const json::Object body = document.root().object();
-  body.only({"text"});
-  const auto texts = body.at("text").strings();
+  std::vector<std::string_view> texts;
+  body.only({"text"}, [&] { texts = body.at("text").strings(); });
   check_batch_size(texts.size(), call.context.max_bulk_texts);
   for (const std::string_view text : texts)
     call.add(text);

@@ -50,12 +50,12 @@ TEST_CASE("request lines and their targets") {
       {"OPTIONS * HTTP/1.1", "*", ""},
       {"get / HTTP/1.9", "/", ""},
   };
-  for (const auto& [line, path, query] : good) {
-    CAPTURE(line);
+  for (const auto& row : good) {
+    CAPTURE(row.line);
     Head head;
-    CHECK(read_request_line(line, head).status == 0);
-    CHECK(head.request.path == path);
-    CHECK(head.request.query == query);
+    CHECK(read_request_line(row.line, head).status == 0);
+    CHECK(head.request.path == row.path);
+    CHECK(head.request.query == row.query);
   }
   Head head;
   CHECK(read_request_line("GET /%00%0d%0a HTTP/1.1", head).status == 0);

@@ -153,7 +153,7 @@ TEST_CASE("answers") {
   InferAnswer answer = write_infer_answer(request, "sst2", "1", outputs);
   CHECK(answer.body == R"({"model_name":"sst2","model_version":"1","outputs":[)"
                        R"({"name":"label","datatype":"BYTES","shape":[1],"data":["good"]},)"
-                       R"({"name":"logits","datatype":"FP32","shape":[1,2],"data":[1,2]}]})");
+                       R"({"name":"logits","datatype":"FP32","shape":[1,2],"data":[1.0,2.0]}]})");
   CHECK(!answer.header_length);
 
   request.id = "a \"7\"";
@@ -161,7 +161,7 @@ TEST_CASE("answers") {
   answer = write_infer_answer(request, "sst2", "1", outputs);
   const std::string json = R"({"model_name":"sst2","model_version":"1","id":"a \"7\"","outputs":[)"
                            R"({"name":"label","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":8}},)"
-                           R"({"name":"logits","datatype":"FP32","shape":[1,2],"data":[1,2]}]})";
+                           R"({"name":"logits","datatype":"FP32","shape":[1,2],"data":[1.0,2.0]}]})";
   REQUIRE(answer.header_length);
   CHECK(*answer.header_length == json.size());
   CHECK(answer.body == json + "\4\0\0\0good"s);

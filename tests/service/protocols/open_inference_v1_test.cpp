@@ -39,7 +39,7 @@ TEST_CASE("instances become predictions") {
 TEST_CASE("an embedder's vectors, a reranker's scores") {
   Service embedder(Task::embedder);
   CHECK(embedder.post("/v1/models/sst2:predict", R"({"instances":["good good good film film film film"]})").body ==
-        R"({"predictions":[[0.6,0,0.8,0]]})");
+        R"({"predictions":[[0.6,0.0,0.8,0.0]]})");
   Service reranker(Task::reranker);
   CHECK(reranker.post("/v1/models/sst2:predict", R"({"instances":[{"text":"good","text_pair":"a"}]})").body ==
         R"({"predictions":[0.5]})");

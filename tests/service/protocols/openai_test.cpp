@@ -53,17 +53,18 @@ std::string message(const Response& response, const std::string& type = "invalid
 TEST_CASE("one text: the whole answer") {
   Service service;
   CHECK(service.input(R"("good good good film film film film")", R"(,"model":"sst2")").body ==
-        R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.6,0,0.8,0]}],)"
+        R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.6,0.0,0.8,0.0]}],)"
         R"("model":"sst2","usage":{"prompt_tokens":9,"total_tokens":9}})");
 }
 
 TEST_CASE("input: a string, strings, ids, lists of ids") {
   Service service;
   using List = std::vector<std::string>;
-  CHECK(embeddings(service.input(R"("good")")) == List{"[1,0,0,0]"});
-  CHECK(embeddings(service.input(R"(["good","film",""])")) == List{"[1,0,0,0]", "[0,0,1,0]", "[0,0,0,0]"});
-  CHECK(embeddings(service.input("[2,7,3]")) == List{"[0,0,1,0]"});
-  CHECK(embeddings(service.input("[[2,7,3],[6]]")) == List{"[0,0,1,0]", "[0,1,0,0]"});
+  CHECK(embeddings(service.input(R"("good")")) == List{"[1.0,0.0,0.0,0.0]"});
+  CHECK(embeddings(service.input(R"(["good","film",""])")) ==
+        List{"[1.0,0.0,0.0,0.0]", "[0.0,0.0,1.0,0.0]", "[0.0,0.0,0.0,0.0]"});
+  CHECK(embeddings(service.input("[2,7,3]")) == List{"[0.0,0.0,1.0,0.0]"});
+  CHECK(embeddings(service.input("[[2,7,3],[6]]")) == List{"[0.0,0.0,1.0,0.0]", "[0.0,1.0,0.0,0.0]"});
   CHECK(service.input("[[2,7,3],[6]]").body.find(R"("usage":{"prompt_tokens":4,"total_tokens":4})") !=
         std::string::npos);
 }
@@ -79,7 +80,7 @@ TEST_CASE("base64 of little-endian floats") {
   CHECK(embeddings(service.input(R"("good")", format + R"(,"dimensions":2)")) ==
         std::vector<std::string>{"\"AACAPwAAAAA=\""});
   CHECK(embeddings(service.input(R"("good")", R"(,"encoding_format":"float")")) ==
-        std::vector<std::string>{"[1,0,0,0]"});
+        std::vector<std::string>{"[1.0,0.0,0.0,0.0]"});
   CHECK(message(service.input(R"("good")", R"(,"encoding_format":"int8")")) ==
         "`encoding_format`: Input should be 'float' or 'base64'");
 }
@@ -87,8 +88,8 @@ TEST_CASE("base64 of little-endian floats") {
 TEST_CASE("dimensions cut the vector, which then has length 1 again") {
   Service service;
   const std::string text = R"("good good good film film film film a a a a a")";
-  CHECK(embeddings(service.input(text, R"(,"dimensions":3)")) == std::vector<std::string>{"[0.6,0,0.8]"});
-  CHECK(embeddings(service.input(text, R"(,"dimensions":1)")) == std::vector<std::string>{"[1]"});
+  CHECK(embeddings(service.input(text, R"(,"dimensions":3)")) == std::vector<std::string>{"[0.6,0.0,0.8]"});
+  CHECK(embeddings(service.input(text, R"(,"dimensions":1)")) == std::vector<std::string>{"[1.0]"});
   CHECK(embeddings(service.input(text, R"(,"dimensions":4)")) == embeddings(service.input(text)));
   CHECK(message(service.input(text, R"(,"dimensions":5)")) == "`dimensions`: Input should be less than or equal to 4");
   for (const std::string bad : {"0", "-1", "1.5", "\"2\"", "1e300"})
@@ -207,7 +208,8 @@ TEST_CASE("infinity's /classify: all labels, the best first") {
 TEST_CASE("infinity's /classify: raw scores are logits") {
   Service service(Task::classifier);
   const std::string body = service.post("/classify", R"({"input":"good","raw_scores":true})").body;
-  CHECK(body.find(R"("data":[[{"score":1,"label":"POSITIVE"},{"score":-1,"label":"NEGATIVE"}]])") != std::string::npos);
+  CHECK(body.find(R"("data":[[{"score":1.0,"label":"POSITIVE"},{"score":-1.0,"label":"NEGATIVE"}]])") !=
+        std::string::npos);
 }
 
 TEST_CASE("infinity's /classify: errors in OpenAI's form") {

@@ -169,7 +169,7 @@ TEST_CASE("outputs in JSON") {
   CHECK(json == R"({"name":"label","datatype":"BYTES","shape":[2],"data":["a \"b\"","é"]})");
   json.clear();
   append_tensor(json, {"logits", Datatype::fp32, {2, 1}, std::vector<float>{-0.1f, 16777216.0f}});
-  CHECK(json == R"({"name":"logits","datatype":"FP32","shape":[2,1],"data":[-0.1,16777216]})");
+  CHECK(json == R"({"name":"logits","datatype":"FP32","shape":[2,1],"data":[-0.1,16777216.0]})");
 }
 
 TEST_CASE("raw outputs") {

@@ -174,7 +174,7 @@ TEST_CASE("Redis is absent at first") {
   Asker asker(patient(at_socket(server.socket())));
   CHECK(asker.get({"a", "b"}) == 0);
   CHECK(asker.stats().errors == 2);
-  CHECK(asker.took < 1s);
+  CHECK(asker.stats().timeouts == 0);
   asker.wait_for_open();
   for (int i = 0; i < 1000; ++i)
     asker.put(std::to_string(i));
@@ -191,10 +191,9 @@ TEST_CASE("a killed Redis comes back; default times") {
     asker.put_and_get("a");
     server.kill();
     asker.wait_for_open();
-    const auto start = Clock::now();
     for (int calls = 0; calls < 1000; ++calls)
       asker.get({"a"});
-    CHECK(Clock::now() - start < 1s);
+    CHECK(asker.stats().timeouts == 0);
     server.start();
     asker.put_and_get("a", 2s);
   }
@@ -324,10 +323,8 @@ TEST_CASE("no more rows wait to be stored than the queue may hold") {
   asker.put_and_get("a");
   server.signal(SIGSTOP);
   const auto row = std::make_shared<const Row>(1000, 1.0F);
-  const auto start = Clock::now();
-  for (int i = 0; i < 1000; ++i)
+  for (int i = 0; i < 1000; ++i) // which would never end if one waited for Redis
     asker.cache().put(std::to_string(i), row);
-  CHECK(Clock::now() - start < 1s);
   CHECK(asker.stats().dropped > 800);
   server.signal(SIGCONT);
   asker.put_and_get("b");

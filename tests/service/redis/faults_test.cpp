@@ -81,7 +81,7 @@ TEST_CASE("refused: at once, and each pause again") {
   Asker asker(patient(at_port(closed_port())));
   asker.wait_for_open();
   CHECK(asker.get(numbered_keys("a", 5)) == 0);
-  CHECK(asker.took < 1s);
+  CHECK(asker.stats().timeouts == 0);
   CHECK(asker.stats().connects == 0);
 }
 
@@ -226,7 +226,7 @@ TEST_CASE("connections are cut after k bytes, for every k") {
       network.proxy.set(fault);
       Asker asker(patient(at_port(network.proxy.port())));
       CHECK(asker.get({"a"}) == 0);
-      CHECK(asker.took < 1s); // no time-out: the end is seen
+      CHECK(asker.stats().timeouts == 0); // the end is seen
       CHECK(asker.stats().connects <= 2);
       network.proxy.set({});
       asker.wait_for("a");
@@ -236,7 +236,9 @@ TEST_CASE("connections are cut after k bytes, for every k") {
 
 TEST_CASE("replies that are none, or none to this: a miss, a new connection, and it goes on") {
   Network network;
-  Asker asker(patient(at_port(network.proxy.port())));
+  RedisOptions options = patient(at_port(network.proxy.port()));
+  options.max_row_floats = 1000;
+  Asker asker(options);
   asker.wait_for("a");
   std::string nested;
   for (int i = 0; i < 1'000'000; ++i)
@@ -255,10 +257,10 @@ TEST_CASE("replies that are none, or none to this: a miss, a new connection, and
     network.proxy.set(fault);
     CAPTURE(reply.substr(0, 30));
     asker.get({"a"});
-    CHECK(asker.took < 1s);
     network.proxy.set({});
     asker.wait_for("a");
     CHECK(asker.stats().connects == connects + 1);
+    CHECK(asker.stats().timeouts == 0);
   }
 }
 
@@ -320,7 +322,7 @@ TEST_CASE("no greeting, no use: until there is one") {
   Asker asker(patient(at_port(network.proxy.port())));
   CHECK(asker.get({"a"}) == 0);
   asker.wait_for_open();
-  CHECK(asker.took < 1s);
+  CHECK(asker.stats().timeouts == 0);
   CHECK(asker.stats().connects == 0);
   network.proxy.set({});
   asker.wait_for("a");

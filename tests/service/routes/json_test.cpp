@@ -151,10 +151,14 @@ TEST_CASE("fields: missing, null, unknown") {
   CHECK(missing.details[0].type == "missing");
   CHECK(missing.details[0].input == R"({"a":null,"b":1})");
   CHECK(service::name_of(missing.details[0].path) == "`c`");
-  CHECK_NOTHROW(object.only({"a", "b", "c"}));
-  const Problem extra = problem_in([&] { object.only({"a"}); });
+  CHECK_NOTHROW(object.only({"a", "b", "c"}, [] {}));
+  const Problem extra = problem_in([&] { object.only({"a"}, [] {}); });
   CHECK(extra.details[0].type == "extra_forbidden");
   CHECK(service::name_of(extra.details[0].path) == "`b`");
+  const Problem both = problem_in([&] { object.only({"a"}, [&] { object.at("c"); }); });
+  REQUIRE(both.details.size() == 2);
+  CHECK(both.details[0].type == "missing");
+  CHECK(both.details[1].type == "extra_forbidden");
 }
 
 TEST_CASE("integers are checked before they are used") {
