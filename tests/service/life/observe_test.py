@@ -48,6 +48,18 @@ def test_metrics_are_well_formed():
     assert all(line.startswith("te_") for line in complaints), complaints
 
 
+def test_the_manual_knows_every_metric():
+    manual = (SOURCE / "examples/kubernetes/README.md").read_text()
+    with ServerProcess(env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
+        server.get("/livez")
+        exposed = set(re.findall(rb"^# TYPE (\w+)", server.get("/metrics").body, re.M))
+    exposed = {name.decode() for name in exposed}
+    ours = {name for name in exposed if name.startswith("distilbert_")}
+    assert set(re.findall(r"`(distilbert_\w+)`", manual)) == ours
+    for name in re.findall(r"`(te_[a-z_]+[a-z])`", manual):
+        assert name in exposed
+
+
 def test_requests_are_counted_by_pattern():
     with ServerProcess() as server:
         before = series(server)

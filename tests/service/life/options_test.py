@@ -123,6 +123,12 @@ def test_help_and_version():
     assert result.returncode == 0 and re.fullmatch(r"distilbert-server \d+\.\d+\.\d+\n", result.stdout)
 
 
+def test_the_manual_knows_every_setting():
+    manual = (SOURCE / "examples/kubernetes/README.md").read_text()
+    rows = dict(re.findall(r"^\| `(--[a-z-]+)[^`]*` \| `([A-Z_]+)` \|", manual, re.M))
+    assert rows == {flag: variable for flag, variable in variables().items() if flag != "--config"}
+
+
 def served_name(*arguments, env=None):
     with ServerProcess(options=arguments, env=env) as server:
         return re.search(r'distilbert_build_info\{.*model="([^"]*)"', server.get("/metrics").body.decode())[1]
