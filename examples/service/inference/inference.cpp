@@ -22,7 +22,7 @@ public:
   Work(std::shared_ptr<const Engine> engine, const InferenceOptions& options)
       : engine_(std::move(engine)), options_(options), cache_(options.cache_bytes) {
     try {
-      for (std::size_t i = 0; i < options.workers; ++i)
+      for (std::size_t i = 0; i < std::max<std::size_t>(options.workers, 1); ++i)
         workers_.emplace_back([this] { work(); });
     } catch (...) {
       stop();

@@ -51,8 +51,8 @@ class Metrics;
 class RemoteCache;
 
 struct InferenceOptions {
-  std::size_t workers = 1;              // threads that run the model, a batch each; best as many as the model has
-  std::size_t batch_tokens = 256;       // a worker takes what waits up to so many tokens, and at least one text
+  std::size_t workers = 1;        // threads that run the model, a batch each; best as many as the model has; at least 1
+  std::size_t batch_tokens = 256; // a worker takes what waits up to so many tokens, and at least one text
   std::size_t queue_texts = 16384;      // most texts that wait; a call for more that are not cached is never answered
   std::size_t cache_bytes = 32'000'000; // of the cache in this process; 0: none
   RemoteCache* remote = nullptr;        // may be null; outlives Inference
