@@ -16,6 +16,7 @@ def model_of(task, directory):
     """The model's directory; those that the project does not have are written into the given one, small and random."""
     if task == "classifier":
         return SOURCE / "models/sst2"
+    tiny_model.VOCABULARY = (SOURCE / "models/sst2/vocab.txt").read_text("utf-8").splitlines()
     model = tiny_model.write_model(Path(directory, "sst2"), labels=["LABEL_0"])
     if task == "embedder":
         config = json.loads((model / "config.json").read_text())

@@ -96,8 +96,9 @@ class Browser:
                 "body": base64.b64encode(body.encode()).decode(),
             }
         self.count += 1
-        os.write(self.commands, json.dumps({"id": self.count, "method": method, "sessionId": self.session,
-                                            "params": {"requestId": paused["requestId"], **parameters}}).encode() + b"\0")
+        message = {"id": self.count, "method": method, "sessionId": self.session,
+                   "params": {"requestId": paused["requestId"], **parameters}}
+        os.write(self.commands, json.dumps(message).encode() + b"\0")
 
     def open(self, url, width=1000, height=800, dark=False):
         self.call("Emulation.setDeviceMetricsOverride",

@@ -1,4 +1,4 @@
-"""The documents that the server carries: their header fields, conditional requests, codings, and how browsers show them."""
+"""The documents that the server carries: header fields, conditional requests, codings, and how browsers show them."""
 
 import gzip
 import os
