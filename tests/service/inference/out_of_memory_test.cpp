@@ -21,7 +21,8 @@ thread_local bool is_caller = false;
 
 } // namespace
 
-void* operator new(std::size_t bytes) {
+// Not inlined: g++ would see one of the two alone, and take it for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (left_here != never && left_here-- == 0) {
     left_here = never;
     throw std::bad_alloc();
@@ -34,8 +35,8 @@ void* operator new(std::size_t bytes) {
     return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace service;
 using namespace service::test;
