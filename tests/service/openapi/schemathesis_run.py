@@ -17,6 +17,10 @@ from server_process import ServerProcess
 
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
           "response_headers_conformance"]
+# The Open Inference Protocol's word for a version that a model does not have is 501, no fault of the server.
+CONFIGURATION = """[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", "501"]
+"""
 
 
 def one_round(url, folder, seed, phases, per_operation):
@@ -36,7 +40,9 @@ def one_round(url, folder, seed, phases, per_operation):
 
 def run(task, requests, seed, folder):
     """Asks the model of one task so many times; returns what was found."""
-    made, findings, phases = 0, [], "examples,coverage,fuzzing"
+    # Not the phase "coverage": it makes CPython 3.11's ast module fail now and then.
+    made, findings, phases = 0, [], "examples,fuzzing"
+    Path(folder, "schemathesis.toml").write_text(CONFIGURATION)
     with ServerProcess(models.model_of(task, folder)) as server:
         operations = sum(len(item) for item in server.get("/openapi.json").json["paths"].values())
         while made < requests:
@@ -45,7 +51,7 @@ def run(task, requests, seed, folder):
             findings += [found] if found else []
             made += generated
             seed += 1
-            phases = "fuzzing" # the other phases always ask the same
+            phases = "fuzzing" # the examples are always the same
             print(f"{task}: {made} requests", flush=True)
             if generated == 0 or found:
                 break

@@ -129,6 +129,8 @@ def test_the_examples_of_the_openapi_document(server):
             for method, operation in operations.items():
                 content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
                 for example in content.get("examples", {"": {"value": None}}).values():
+                    if "classifier" not in example.get("x-tasks", ["classifier"]):
+                        continue
                     reply = server.request(method.upper(), path, example["value"], fields=JSON)
                     absent = path in ("/rerank", "/embed", "/embed_all", "/similarity")
                     assert reply.status == (404 if absent else 200), (path, reply.body)
