@@ -7,13 +7,13 @@
 
 namespace service {
 
-void Answered::add(std::shared_ptr<Call> call) {
+void Answered::add(std::shared_ptr<PendingAsk> call) {
   call->answered = true;
   (last_ ? last_->behind : first_) = call;
   last_ = std::move(call);
 }
 
-void Answered::fail(std::shared_ptr<Call> call, Failure::Kind kind, const char* message) {
+void Answered::fail(std::shared_ptr<PendingAsk> call, Failure::Kind kind, const char* message) {
   call->answer.rows.clear();
   call->answer.failure = Failure{kind, {}};
   try {
@@ -23,8 +23,8 @@ void Answered::fail(std::shared_ptr<Call> call, Failure::Kind kind, const char* 
   add(std::move(call));
 }
 
-std::shared_ptr<Call> Answered::next() {
-  std::shared_ptr<Call> call = std::move(first_);
+std::shared_ptr<PendingAsk> Answered::next() {
+  std::shared_ptr<PendingAsk> call = std::move(first_);
   if (!call)
     return nullptr;
   first_ = std::move(call->behind);
@@ -50,7 +50,7 @@ Flight& Flights::begin(List& list, TextKey key, Clock::time_point since) {
   return flight;
 }
 
-void Flights::join(Flight& flight, const std::shared_ptr<Call>& call, std::size_t text) {
+void Flights::join(Flight& flight, const std::shared_ptr<PendingAsk>& call, std::size_t text) {
   flight.waiters.push_back({call, text});
   count(flight, flight.waiting + 1);
 }
@@ -89,7 +89,7 @@ Flights::List Flights::take(std::size_t most_tokens, Clock::time_point now, Answ
 TextKey Flights::land(List& list, List::iterator flight, bool by_model, Answered& answered) {
   bool cached = !by_model;
   for (Flight::Waiter& waiter : flight->waiters) {
-    Call& call = *waiter.call;
+    PendingAsk& call = *waiter.call;
     if (call.answered)
       continue;
     call.answer.rows[waiter.text] = flight->row;
@@ -144,7 +144,7 @@ void Flights::count(Flight& flight, std::size_t waiting) {
 
 void Flights::prune(Flight& flight, Clock::time_point now, Answered& answered) {
   std::erase_if(flight.waiters, [&](Flight::Waiter& waiter) {
-    Call& call = *waiter.call;
+    PendingAsk& call = *waiter.call;
     if (!call.answered && call.caller && call.caller->gone)
       answered.fail(waiter.call, Failure::Kind::gone, "the caller has left");
     else if (!call.answered && call.deadline <= now)

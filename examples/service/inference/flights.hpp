@@ -15,33 +15,33 @@
 namespace service {
 
 /// An ask() until its answer.
-struct Call {
+struct PendingAsk {
   std::shared_ptr<Caller> caller;
   Clock::time_point deadline, asked;
   Inference::Done done;
   Answer answer;
-  std::size_t missing = 0;      // rows that are not there yet
-  bool answered = false;        // nobody waits for its texts any more
-  std::shared_ptr<Call> behind; // the next in a line of Answered
+  std::size_t missing = 0;            // rows that are not there yet
+  bool answered = false;              // nobody waits for its texts any more
+  std::shared_ptr<PendingAsk> behind; // the next in a line of Answered
 };
 
 /// Calls that have got their answer, in a line until they can be told without a lock. Adding one allocates nothing.
 class Answered {
 public:
-  void add(std::shared_ptr<Call> call);
+  void add(std::shared_ptr<PendingAsk> call);
   /// Adds it, failed.
-  void fail(std::shared_ptr<Call> call, Failure::Kind kind, const char* message);
+  void fail(std::shared_ptr<PendingAsk> call, Failure::Kind kind, const char* message);
   /// Takes the first out; null if there is none.
-  std::shared_ptr<Call> next();
+  std::shared_ptr<PendingAsk> next();
 
 private:
-  std::shared_ptr<Call> first_, last_;
+  std::shared_ptr<PendingAsk> first_, last_;
 };
 
 /// A text on its way, and who waits for its row.
 struct Flight {
   struct Waiter {
-    std::shared_ptr<Call> call;
+    std::shared_ptr<PendingAsk> call;
     std::size_t text; // index in the call
   };
 
@@ -71,7 +71,7 @@ public:
   /// std::bad_alloc, and then has changed nothing.
   Flight& begin(List& list, TextKey key, Clock::time_point since);
   /// Lets a call wait for the flight's row. Throws std::bad_alloc, and then has changed nothing.
-  void join(Flight& flight, const std::shared_ptr<Call>& call, std::size_t text);
+  void join(Flight& flight, const std::shared_ptr<PendingAsk>& call, std::size_t text);
 
   /// Lets a flight of `list` wait for its turn, behind those that have waited longer.
   void queue(List& list, List::iterator flight);

@@ -40,7 +40,7 @@ public:
   void ask(Ask ask, Done done) {
     if (ask.texts.empty())
       return done({});
-    const auto call = std::make_shared<Call>();
+    const auto call = std::make_shared<PendingAsk>();
     std::vector<TextKey> keys;
     keys.reserve(ask.texts.size());
     for (const distilbert::Encoding& text : ask.texts) {
@@ -75,7 +75,7 @@ private:
   };
 
   /// Answers the call if that can be done at once, or puts its texts on their way: whether it has to wait.
-  bool admit(const std::shared_ptr<Call>& call, std::vector<TextKey> keys, Departure& departure) {
+  bool admit(const std::shared_ptr<PendingAsk>& call, std::vector<TextKey> keys, Departure& departure) {
     const std::unique_lock<std::mutex> lock(mutex_);
     Answer& answer = call->answer;
     const auto refuse = [&](Failure::Kind kind, const char* message) {
@@ -101,7 +101,7 @@ private:
 
   /// Lets the call wait for the rows that it lacks, for each that nobody waits for yet by a flight of its own; returns
   /// how many those are.
-  std::size_t board(const std::shared_ptr<Call>& call, std::vector<TextKey> keys, Departure& departure) {
+  std::size_t board(const std::shared_ptr<PendingAsk>& call, std::vector<TextKey> keys, Departure& departure) {
     Flights::List fresh;
     try {
       for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -264,13 +264,13 @@ private:
     deliver(answered);
   }
 
-  void tell(Call& call) {
+  void tell(PendingAsk& call) {
     const Done done = std::move(call.done);
     done(std::move(call.answer));
   }
 
   void deliver(Answered& answered) noexcept {
-    while (const std::shared_ptr<Call> call = answered.next()) {
+    while (const std::shared_ptr<PendingAsk> call = answered.next()) {
       --calls_;
       try {
         tell(*call);
