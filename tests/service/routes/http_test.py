@@ -14,7 +14,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="session")
 def server():
-    with ServerProcess(options=["--request-timeout", 300]) as running:  # a sanitizer is slow
+    with ServerProcess() as running:
         yield running
 
 
