@@ -4,6 +4,9 @@
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
 
+# Precompiled headers are cached with this.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
+
 # A text reaches the program through the environment, byte for byte: neither make nor the shell looks into it.
 ifneq ($(origin TEXT),undefined)
 override TEXT := $(value TEXT)
@@ -59,9 +62,9 @@ test-threads: build/.setup-test ## build with ThreadSanitizer, and run the tests
 
 .PHONY: fuzz
 fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=60
-	cmake --preset fuzz
-	cmake --build --preset fuzz
-	tools/fuzz.sh build/fuzz $(SECONDS)
+	cmake --preset asan
+	cmake --build --preset asan --target distilbert_fuzz_targets
+	tools/fuzz.sh build/asan $(SECONDS)
 
 # Everything stays in build/bench but the report, which is what a full run is for.
 .PHONY: bench

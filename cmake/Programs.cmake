@@ -18,13 +18,28 @@ function(distilbert_compile_options target)
   distilbert_warnings(${target})
 endfunction()
 
+# The kernels, compiled once for all programs, tests and the Python module.
+add_library(distilbert_kernels STATIC EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/compiled_kernels.cpp)
+target_compile_definitions(distilbert_kernels PUBLIC DISTILBERT_COMPILED_KERNELS)
+target_link_libraries(distilbert_kernels PUBLIC distilbert::distilbert)
+set_target_properties(distilbert_kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
+distilbert_compile_options(distilbert_kernels)
+
+# distilbert_precompile(<target> <header>...): headers of other projects that take longer to read than the target's own
+# sources to compile. None of ours: one change of theirs would compile everything anew.
+function(distilbert_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN} <algorithm> <atomic> <chrono> <cmath> <condition_variable>
+    <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <sstream> <string> <string_view> <thread>
+    <tuple> <unordered_map> <utility> <variant> <vector>)
+endfunction()
+
 # distilbert_program(<name> [NO_INSTALL] SOURCES <file>... [LIBRARIES <target>...])
 # makes and, unless told otherwise, installs bin/<name>, linked with the library.
 function(distilbert_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL" "" "SOURCES;LIBRARIES")
   add_executable(${name} ${arg_SOURCES})
   distilbert_compile_options(${name})
-  target_link_libraries(${name} PRIVATE distilbert::distilbert ${arg_LIBRARIES})
+  target_link_libraries(${name} PRIVATE distilbert_kernels ${arg_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${DISTILBERT_BIN_DIR}")
   if(DISTILBERT_INSTALL AND NOT arg_NO_INSTALL)
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -2,12 +2,6 @@
 # that `ctest -L text` runs that part alone. HEAVY adds the label "heavy": takes minutes, left out by the quick and the
 # sanitizer runs, which do not even build it (DISTILBERT_HEAVY_TESTS).
 
-# The kernels, compiled once for all tests.
-add_library(distilbert_test_kernels OBJECT compiled_kernels.cpp)
-target_compile_definitions(distilbert_test_kernels PUBLIC DISTILBERT_COMPILED_KERNELS)
-target_link_libraries(distilbert_test_kernels PUBLIC distilbert::distilbert)
-distilbert_compile_options(distilbert_test_kernels)
-
 # distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...] [HEAVY] [HEADER_ONLY])
 # One doctest executable; HEADER_ONLY: it compiles the kernels itself, as users' programs do.
 function(distilbert_test name)
@@ -19,9 +13,11 @@ function(distilbert_test name)
   add_executable(${target} ${arg_SOURCES})
   distilbert_compile_options(${target})
   target_compile_definitions(${target} PRIVATE DISTILBERT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  set(library distilbert_test_kernels)
+  set(library distilbert_kernels)
   if(arg_HEADER_ONLY)
     set(library distilbert::distilbert)
+  else()
+    target_precompile_headers(${target} REUSE_FROM distilbert_doctest_main)
   endif()
   target_link_libraries(${target} PRIVATE ${library} distilbert_doctest_main ${arg_LIBRARIES})
   add_test(NAME ${name} COMMAND ${target})
@@ -45,7 +41,7 @@ function(distilbert_test_program name)
   add_executable(${name} ${arg_SOURCES})
   distilbert_compile_options(${name})
   target_compile_definitions(${name} PRIVATE DISTILBERT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${name} PRIVATE distilbert_test_kernels ${arg_LIBRARIES})
+  target_link_libraries(${name} PRIVATE distilbert_kernels ${arg_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${DISTILBERT_BIN_DIR}/tests")
 endfunction()
 

@@ -1,1 +1,0 @@
-#include <distilbert/kernels/compiled_kernels.hpp>
