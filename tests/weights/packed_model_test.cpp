@@ -689,6 +689,25 @@ TEST_CASE("the probe comes back as it was stored") {
   CHECK(probe->cls.empty());
 }
 
+TEST_CASE("an answer is the probe's if it is close to it, whole and finite") {
+  const auto mismatch = [](const std::vector<float>& found, Precision precision) {
+    try {
+      distilbert::detail::check_probe({1, -4}, found, precision);
+      return false;
+    } catch (const distilbert::Error& e) {
+      return e.code() == distilbert::ErrorCode::probe_mismatch;
+    }
+  };
+  CHECK_FALSE(mismatch({1, -4}, Precision::fp32));
+  CHECK_FALSE(mismatch({1.07f, -4}, Precision::int8));
+  CHECK(mismatch({1.07f, -4}, Precision::fp32));
+  CHECK(mismatch({1.09f, -4}, Precision::int8));
+  CHECK(mismatch({1}, Precision::int8));
+  CHECK(mismatch({NAN, -4}, Precision::int8));
+  CHECK(mismatch({1, NAN}, Precision::int8));
+  CHECK(mismatch({1, -INFINITY}, Precision::int8));
+}
+
 TEST_CASE("a probe that does not fit the model is refused") {
   Converted model(odd_shape(), Precision::int8);
   for (const char* probe : {

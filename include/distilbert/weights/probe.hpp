@@ -55,7 +55,7 @@ inline void check_probe(const std::vector<float>& stored, const std::vector<floa
   float largest = 1, difference = stored.size() == found.size() ? 0.0f : INFINITY;
   for (std::size_t i = 0; i < std::min(stored.size(), found.size()); ++i) {
     largest = std::max(largest, std::abs(stored[i]));
-    difference = std::max(difference, std::abs(found[i] - stored[i]));
+    difference = std::max(difference, std::isfinite(found[i]) ? std::abs(found[i] - stored[i]) : INFINITY);
   }
   if (!(difference <= (precision == Precision::fp32 ? 1e-4f : 0.02f) * largest))
     throw Error(ErrorCode::probe_mismatch, "the values differ by " + std::to_string(difference));
