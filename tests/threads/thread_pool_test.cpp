@@ -42,6 +42,52 @@ TEST_CASE("the loops really run on several threads, and none is started before t
   CHECK(ids.size() == 2);
 }
 
+namespace {
+
+/// The most threads that run bodies of one loop at the same time.
+std::size_t most_at_once(ThreadPool& pool) {
+  std::mutex mutex;
+  std::size_t now = 0, most = 0;
+  pool.parallel_for(200, [&](std::size_t) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      most = std::max(most, ++now);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    const std::lock_guard<std::mutex> lock(mutex);
+    --now;
+  });
+  return most;
+}
+
+/// Runs a loop of so many bodies, each of which waits for the others.
+bool meet(ThreadPool& pool, std::size_t threads) {
+  std::atomic<std::size_t> met{0};
+  pool.parallel_for(threads, [&](std::size_t) {
+    ++met;
+    while (met < threads)
+      std::this_thread::yield();
+  });
+  return met == threads;
+}
+
+} // namespace
+
+TEST_CASE("callers leave each other their threads") {
+  ThreadPool pool(3);
+  CHECK(meet(pool, 3));
+  const ThreadPool::Caller first(pool);
+  CHECK(meet(pool, 3));
+  {
+    const ThreadPool::Caller second(pool);
+    CHECK(meet(pool, 2));
+    CHECK(most_at_once(pool) <= 2);
+    const ThreadPool::Caller third(pool), fourth(pool);
+    CHECK(most_at_once(pool) == 1);
+  }
+  CHECK(meet(pool, 3));
+}
+
 TEST_CASE("thousands of short loops, with pauses long enough for the workers to sleep") {
   ThreadPool pool(3);
   std::atomic<std::size_t> sum{0};

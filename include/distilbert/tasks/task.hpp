@@ -372,6 +372,7 @@ private:
   /// run each; where there are fewer runs than threads, they share each run.
   template <class Tokens, class Body>
   void run_batches(std::size_t count, const Tokens& tokens_of, const Body& body) const {
+    const ThreadPool::Caller caller(state_->pool);
     std::vector<std::size_t> bounds{0};
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 #pragma once
 // A pool of threads for the loops of one model: they spin briefly for the next loop, then sleep.
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -20,6 +21,8 @@
 namespace distilbert {
 
 /// Thread-safe. A loop that comes while another runs is run by its caller alone, which is right when callers are many.
+/// Callers that say so (ThreadPool::Caller) get only the threads that they leave each other, so that no more compute
+/// than the pool has.
 /// A forked child starts threads of its own; the loops of the parent's other threads do not go on there. (A body must
 /// not fork and go on with its loop in the child.)
 class ThreadPool {
@@ -38,6 +41,10 @@ public:
       body(i);
   }
 
+  /// One of the threads that use the pool: for as long as this lives, also between two of its loops. The pool outlives
+  /// it. Without it a thread counts while its loop runs with others.
+  class Caller;
+
 private:
   /// The threads of one process and the loop that they run.
   class Crew {
@@ -55,10 +62,12 @@ private:
 
     /// Runs the loop, unless another runs: whether it did. Lowers `threads` to as many as the system gives.
     template <class Body> bool run(std::atomic<std::size_t>& threads, std::size_t count, const Body& body) {
-      if (busy_.exchange(true))
+      const std::size_t callers = std::max<std::size_t>(callers_, 1);
+      if (callers >= threads || busy_.exchange(true))
         return false;
       const Release release{busy_};
       start_workers(threads);
+      helpers_ = threads - std::min<std::size_t>(callers, threads);
       body_ = [](const void* b, std::size_t i) { (*static_cast<const Body*>(b))(i); };
       context_ = &body;
       count_ = count;
@@ -128,7 +137,7 @@ private:
     /// Whether this worker may take part in a loop that it has not `seen` yet; it is then inside.
     bool enter_loop(std::uint64_t& seen) {
       std::uint64_t loop = loop_;
-      while ((loop & is_open) && loop / one_loop != seen)
+      while ((loop & is_open) && loop / one_loop != seen && (loop & workers_inside) < helpers_)
         if (loop_.compare_exchange_weak(loop, loop + 1)) {
           seen = loop / one_loop;
           return true;
@@ -177,11 +186,15 @@ private:
       }
     }
 
+    friend Caller;
+
+    std::atomic<std::size_t> callers_{0};
     std::atomic<bool> busy_{false}; // a loop has the crew
     std::mutex mutex_;
     std::condition_variable wake_, done_;
     std::vector<std::thread> workers_;
     std::atomic<std::uint64_t> loop_{0};
+    std::atomic<std::size_t> helpers_{0}; // workers that the loop may have
     std::atomic<std::size_t> workers_asleep_{0}, callers_asleep_{0};
     std::atomic<bool> stop_{false};
 
@@ -196,6 +209,17 @@ private:
 
   std::atomic<std::size_t> threads_;
   PerProcess<Crew> crew_;
+};
+
+class ThreadPool::Caller {
+public:
+  explicit Caller(ThreadPool& pool) : crew_(pool.crew_.get()) { ++crew_.callers_; }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+  ~Caller() { --crew_.callers_; }
+
+private:
+  Crew& crew_;
 };
 
 } // namespace distilbert
