@@ -31,6 +31,18 @@ function(distilbert_precompile target)
   target_precompile_headers(${target} PRIVATE ${ARGN} <algorithm> <atomic> <chrono> <cmath> <condition_variable>
     <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <sstream> <string> <string_view> <thread>
     <tuple> <unordered_map> <utility> <variant> <vector>)
+  distilbert_precompiled_warnings(${target})
+endfunction()
+
+# distilbert_reuse_precompiled(<target> <other>): the headers that were precompiled for another target.
+function(distilbert_reuse_precompiled target other)
+  target_precompile_headers(${target} REUSE_FROM ${other})
+  distilbert_precompiled_warnings(${target})
+endfunction()
+
+# g++ 12 sees overruns in std::string once its header is precompiled, as it does not without (see -Wno-restrict).
+function(distilbert_precompiled_warnings target)
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
 endfunction()
 
 # distilbert_program(<name> [NO_INSTALL] SOURCES <file>... [LIBRARIES <target>...])

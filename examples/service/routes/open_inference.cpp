@@ -6,6 +6,7 @@
 #include "open_inference_stats.hpp"
 
 #include <distilbert/version.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
@@ -43,14 +44,15 @@ void append_specs(std::string& out, const std::vector<TensorSpec>& specs) {
 }
 
 std::string server_metadata() {
-  return std::string("{\"name\":\"distilbert-server\",\"version\":\"") + distilbert::version() +
-         R"(","extensions":["binary_tensor_data","classification","statistics"]})";
+  return fmt::format(
+      R"({{"name":"distilbert-server","version":"{}","extensions":["binary_tensor_data","classification","statistics"]}})",
+      distilbert::version());
 }
 
 std::string model_metadata(const Protocol& protocol) {
   std::string out = "{\"name\":";
   cli::append_json_string(out, protocol.context.model_name);
-  out += std::string(",\"versions\":[\"") + model_version + "\"],\"platform\":\"distilbert_cpp\",\"inputs\":";
+  out += fmt::format(R"(,"versions":["{}"],"platform":"distilbert_cpp","inputs":)", model_version);
   append_specs(out, protocol.tensors.inputs);
   out += ",\"outputs\":";
   append_specs(out, protocol.tensors.outputs);
