@@ -25,7 +25,7 @@ using Json = simdjson::dom::element;
 class GoldenFile {
 public:
   explicit GoldenFile(const std::string& name, const std::string& folder = "nn")
-      : root_(parser_.load(std::string(DISTILBERT_SOURCE_DIR) + "/tests/" + folder + "/golden/" + name).value()) {}
+      : root_(parser_.load(DISTILBERT_SOURCE_DIR "/tests/" + folder + "/golden/" + name).value()) {}
   Json operator[](const char* key) const { return root_[key].value(); }
 
 private:

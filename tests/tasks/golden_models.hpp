@@ -27,7 +27,7 @@ template <class Call> void refused(ErrorCode code, const std::string& part, cons
 
 /// The first lines of the vocabulary of models/sst2, as golden/models.py takes them.
 inline std::string first_words(std::size_t count) {
-  std::ifstream file(std::string(DISTILBERT_SOURCE_DIR) + "/models/sst2/vocab.txt");
+  std::ifstream file(DISTILBERT_SOURCE_DIR "/models/sst2/vocab.txt");
   std::string words, line;
   for (std::size_t i = 0; i < count && std::getline(file, line); ++i)
     words += line + "\n";

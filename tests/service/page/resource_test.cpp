@@ -12,7 +12,7 @@
 namespace {
 
 std::string contents(const std::string& path) {
-  std::ifstream file(std::string(DISTILBERT_SOURCE_DIR) + "/examples/service/" + path, std::ios::binary);
+  std::ifstream file(DISTILBERT_SOURCE_DIR "/examples/service/" + path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
