@@ -51,6 +51,9 @@ inline QuantizedRow quantize_weights(const float* w, std::size_t count) {
   return row;
 }
 
+/// What is not finite may become any step: 0 here.
+inline int nearest(float x) { return std::isfinite(x) ? static_cast<int>(std::nearbyint(x)) : 0; }
+
 /// Activations: 254 steps from the least of them to the largest, zero among them, and each is multiplied by the
 /// reciprocal of the scale, as dividing each would be slow. The rounded reciprocal decides ties, so that the oracle
 /// must take it too.
@@ -63,7 +66,7 @@ inline QuantizedRow quantize_activations(const std::vector<float>& x) {
   const float half = largest / 2 - least / 2, inverse = 127 / half;
   QuantizedRow row{std::vector<int>(x.size()), half / 127};
   for (std::size_t i = 0; i < x.size() && half > 0; ++i)
-    row.quanta[i] = static_cast<int>(std::nearbyint(x[i] * inverse));
+    row.quanta[i] = nearest(x[i] * inverse);
   return row;
 }
 
@@ -75,7 +78,7 @@ inline QuantizedRow quantize_operands(const std::vector<float>& x) {
   QuantizedRow row{std::vector<int>(x.size()), largest / 127};
   const float inverse = 127 / largest;
   for (std::size_t i = 0; i < x.size() && largest > 0; ++i)
-    row.quanta[i] = static_cast<int>(std::nearbyint(x[i] * inverse));
+    row.quanta[i] = nearest(x[i] * inverse);
   return row;
 }
 

@@ -41,7 +41,7 @@ inline F lane_exp(const F& x) {
   const F n = (bounded * 1.44269504088896341f).rint();
   const F r = (bounded - n * ln2_high) - n * ln2_low;
   const F mantissa = polynomial(r, exp_coefficients) * (r * r) + r + 1.0f;
-  const I exponent = (n.max(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
+  const I exponent = (n.max<Eigen::PropagateNumbers>(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
   F power;
   std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
   return (x < -87.3f).select(F::Zero(), mantissa * power + (x - x));
@@ -50,7 +50,7 @@ inline F lane_exp(const F& x) {
 /// e^x for x <= 0, to 8e-5 of it and 1e-30, NaN for NaN: for what is rounded to int8 next.
 inline F lane_rough_exp(const F& x) {
   const F t = (x * 1.44269504088896341f).max(-100.0f), n = t.rint();
-  const I exponent = (n.cast<std::int32_t>() + 127).shiftLeft<23>();
+  const I exponent = (n.max<Eigen::PropagateNumbers>(-100.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
   F power;
   std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
   return (x < -69.0f).select(F::Zero(), polynomial(F(t - n), exp2_coefficients) * power + (x - x));

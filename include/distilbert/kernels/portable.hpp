@@ -197,7 +197,7 @@ inline float exponentials(float* x, std::size_t count) {
     const F xi = lanes_at(x + i);
     F e = lane_exp(xi - bound);
     if (i + lanes >= count)
-      e *= lanes_at(first_lanes + padded(count) - count);
+      e *= lanes_at(first_lanes + (padded(count) - count));
     lanes_at(x + i) = e;
     sum += e;
     not_finite += xi * 0.0f;
@@ -289,7 +289,7 @@ struct Int8Attention {
       const F score = lanes_at(scores + i);
       F e = lane_rough_exp((score - bound).min(0.0f)); // above 0 only beside a NaN
       if (i + lanes >= count)
-        e *= lanes_at(first_lanes + padded(count) - count);
+        e *= lanes_at(first_lanes + (padded(count) - count));
       lanes_at(reinterpret_cast<std::int16_t*>(y) + i) =
           e.isNaN().select(F::Zero(), e * 254.0f).rint().cast<std::int16_t>();
       sum += e;
@@ -302,7 +302,7 @@ struct Int8Attention {
 inline void layer_norm(const LayerNormCall& call) {
   const std::size_t columns = padded(call.norm.dim);
   const float dim = static_cast<float>(call.norm.dim);
-  const F last_lanes = lanes_at(first_lanes + columns - call.norm.dim);
+  const F last_lanes = lanes_at(first_lanes + (columns - call.norm.dim));
   for (std::size_t r = 0; r < call.rows; ++r) {
     const float* x = call.x + r * call.stride;
     float* y = call.y + r * call.stride;
