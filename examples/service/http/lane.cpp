@@ -13,12 +13,20 @@
 
 namespace service {
 
-void Lane::run() {
+namespace {
+
+constexpr std::chrono::milliseconds patience{100}; // until memory may have come back
+
+} // namespace
+
+void Lane::run(const std::function<bool()>& tend) {
   const auto work = boost::asio::make_work_guard(context);
-  for (;;) {
+  while (!context.stopped()) {
     try {
-      context.run();
-      return;
+      if (tend())
+        context.run();
+      else
+        context.run_for(patience);
     } catch (const std::exception&) {
       // Memory for an operation of the loop itself has run out; who asked for it meets its deadline.
     }

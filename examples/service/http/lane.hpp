@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <ctime>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -52,8 +53,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
 public:
   explicit Lane(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 
-  /// Runs the loop until it is stopped.
-  void run();
+  /// Runs the loop until it is stopped. Lets `tend` see first, and whenever an operation of the loop has failed,
+  /// whether all is under way that should be; as long as it is not, from time to time.
+  void run(const std::function<bool()>& tend);
 
   /// Takes a connection in; one of too many is told so, and closed.
   void adopt(boost::asio::ip::tcp::socket socket, bool too_many);
