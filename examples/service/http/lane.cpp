@@ -15,7 +15,8 @@ namespace service {
 
 namespace {
 
-constexpr std::chrono::milliseconds patience{100}; // until memory may have come back
+constexpr std::chrono::milliseconds patience{100};       // until memory may have come back
+constexpr std::chrono::milliseconds look_at_work{1'000}; // is there still somebody to answer?
 
 } // namespace
 
@@ -50,7 +51,7 @@ void Lane::enter(Session& session, Stage stage) {
   auto& to = stages_[static_cast<std::size_t>(stage)];
   to.splice(to.end(), from, session.place);
   session.stage = stage;
-  session.deadline = stage == Stage::work ? Clock::time_point::max() : Clock::now() + length(stage);
+  session.deadline = Clock::now() + length(stage);
   if (session.deadline < alarm_)
     set_timer();
 }
@@ -70,7 +71,7 @@ std::chrono::milliseconds Lane::length(Stage stage) const {
   case Stage::linger: return options.linger_timeout;
   case Stage::work: break;
   }
-  return {};
+  return look_at_work;
 }
 
 void Lane::set_timer() {

@@ -23,7 +23,7 @@ namespace service {
 
 class Session;
 
-/// What a connection is doing; each stage but `work` may last only so long.
+/// What a connection is doing. Each stage may last only so long; `work` for as long as somebody can still answer.
 enum class Stage { idle, head, body, work, answer, linger };
 
 /// What the lanes of a server share. Thread-safe.

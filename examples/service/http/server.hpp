@@ -32,7 +32,8 @@ struct ServerOptions {
 class Server {
 public:
   /// Takes a request; routes are behind it. Runs on the thread of the connection, which it must not keep: what takes
-  /// long answers later. `gone` of the request's caller turns true when the client has reset the connection.
+  /// long answers later. `gone` of the request's caller turns true when the client has reset the connection. A
+  /// connection whose Respond is gone unused is cut, within a second or so.
   using Handle = std::function<void(Request, Respond)>;
 
   /// Listens at once; throws std::system_error whose what() says why it cannot, in a line.

@@ -25,6 +25,13 @@ constexpr std::chrono::milliseconds about_to_send{200}; // a connection younger 
 
 } // namespace
 
+/// Who owes the answer to a request: held by its Respond, and by an answer on its way here.
+struct Session::Answerer {
+  std::weak_ptr<Lane> lane;
+  std::weak_ptr<Session> session;
+  std::uint64_t request;
+};
+
 /// The act with this session kept alive; whatever it throws, such as for want of memory, ends this connection alone.
 template <class Act> auto Session::guarded(Act act) {
   return [self = shared_from_this(), act](const Error& error, auto... more) {
@@ -141,14 +148,15 @@ void Session::work() {
   if (request.path == "*")
     return answer({204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
   try {
-    lane_.state().handle(std::move(request), [lane = lane_.weak_from_this(), session = weak_from_this(),
-                                              number = requests_](Response response) {
-      const std::shared_ptr<Lane> alive = lane.lock();
-      if (!alive)
+    const auto answerer = std::make_shared<Answerer>(Answerer{lane_.weak_from_this(), weak_from_this(), requests_});
+    answerer_ = answerer;
+    lane_.state().handle(std::move(request), [answerer](Response response) {
+      const std::shared_ptr<Lane> lane = answerer->lane.lock();
+      if (!lane)
         return;
-      asio::dispatch(alive->context, [session, number, response = std::move(response)]() mutable {
-        if (const std::shared_ptr<Session> self = session.lock())
-          self->take_answer(number, std::move(response));
+      asio::dispatch(lane->context, [answerer, response = std::move(response)]() mutable {
+        if (const std::shared_ptr<Session> session = answerer->session.lock())
+          session->take_answer(answerer->request, std::move(response));
       });
     });
   } catch (const std::exception&) {
@@ -248,9 +256,9 @@ void Session::expire() {
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       return cut();
     }
+    case Stage::work: return answerer_.expired() ? cut() : lane_.enter(*this, Stage::work);
     case Stage::idle:
-    case Stage::linger:
-    case Stage::work: return cut();
+    case Stage::linger: return cut();
     }
   } catch (const std::exception&) {
     cut();

@@ -38,6 +38,7 @@ public:
 
 private:
   using Error = boost::system::error_code;
+  struct Answerer;
 
   void wait();
   void receive();
@@ -64,6 +65,7 @@ private:
   unsigned looks_ = 0;             // at the pace of a body
   std::size_t since_look_ = 0;     // bytes of the body
   std::shared_ptr<Caller> caller_; // of the request that is not answered yet
+  std::weak_ptr<void> answerer_;   // is there as long as an answer may come
   std::uint64_t requests_ = 0;
   bool keep_alive_ = true;
   bool bodiless_ = false;   // the answer is to HEAD

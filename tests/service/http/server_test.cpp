@@ -1,11 +1,8 @@
+#include "client.hpp"
+
 #include <service/http/server.hpp>
 
 #include <doctest/doctest.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -16,42 +13,10 @@
 #include <thread>
 
 using namespace service;
+using service::test::Client;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A client that blocks, for ten seconds at most.
-class Client {
-public:
-  explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{10, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  ~Client() { ::close(socket_); }
-
-  void send(const std::string& bytes) {
-    REQUIRE(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
-  }
-
-  /// All bytes until the server closes.
-  std::string receive() {
-    std::string all;
-    char bytes[4096];
-    for (ssize_t size; (size = ::recv(socket_, bytes, sizeof bytes, 0)) > 0;)
-      all.append(bytes, static_cast<std::size_t>(size));
-    return all;
-  }
-
-private:
-  int socket_;
-};
 
 ServerOptions local(std::size_t threads = 1) {
   ServerOptions options;
@@ -148,4 +113,21 @@ TEST_CASE("what a handler throws is answered") {
   Client client(server.port());
   client.send("GET / HTTP/1.0\r\n\r\n");
   CHECK(client.receive().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+}
+
+TEST_CASE("who will get no answer is told so by the end of the connection") {
+  Respond held;
+  Server server(local(), [&](const Request& request, Respond respond) {
+    if (request.path == "/held")
+      held = std::move(respond);
+  });
+  Client patient(server.port());
+  patient.send("GET /held HTTP/1.0\r\n\r\n");
+  Client client(server.port());
+  client.send(get);
+  const Clock::time_point begin = Clock::now();
+  CHECK(client.receive().empty());
+  CHECK(Clock::now() - begin < 8s); // less than this client's patience
+  held({200, {}, {}, "late"});
+  CHECK(patient.receive().ends_with("late"));
 }
