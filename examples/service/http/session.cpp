@@ -32,6 +32,13 @@ struct Session::Answerer {
   std::uint64_t request;
 };
 
+/// The caller of a request, which counts against the limit for as long as anybody holds it.
+struct Session::Sender : Caller {
+  explicit Sender(BodyShare whose) : share(std::move(whose)) {}
+
+  BodyShare share;
+};
+
 /// The act with this session kept alive; whatever it throws, such as for want of memory, ends this connection alone.
 template <class Act> auto Session::guarded(Act act) {
   return [self = shared_from_this(), act](const Error& error, auto... more) {
@@ -106,6 +113,8 @@ void Session::go_on() {
 
 void Session::react() {
   using State = RequestReader::State;
+  if (!body_share_.grow(reader_.head().request.body.size()))
+    return refuse({503, "Too many bodies are under way"});
   switch (reader_.state()) {
   case State::idle: return wait();
   case State::head:
@@ -141,7 +150,7 @@ void Session::work() {
   Request request = reader_.take();
   keep_alive_ = reader_.head().keep_alive;
   bodiless_ = request.method == "HEAD";
-  caller_ = request.caller;
+  caller_ = request.caller = std::make_shared<Sender>(std::move(body_share_));
   ++requests_;
   ++lane_.state().unanswered;
   lane_.enter(*this, Stage::work);
@@ -196,6 +205,8 @@ void Session::refuse(const Refusal& refusal) {
     response.fields.push_back({"Retry-After", "1"});
   keep_alive_ = false;
   bodiless_ = reader_.head().request.method == "HEAD";
+  reader_.take(); // whatever has come of it makes room
+  body_share_.release();
   answer(std::move(response));
 }
 

@@ -42,6 +42,12 @@ public:
     return all;
   }
 
+  /// Lets its end be that of a program that has crashed.
+  void reset_at_end() {
+    const linger none{1, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  }
+
 private:
   int socket_;
 };

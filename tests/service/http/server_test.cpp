@@ -7,10 +7,13 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 using namespace service;
 using service::test::Client;
@@ -130,4 +133,68 @@ TEST_CASE("who will get no answer is told so by the end of the connection") {
   CHECK(Clock::now() - begin < 8s); // less than this client's patience
   held({200, {}, {}, "late"});
   CHECK(patient.receive().ends_with("late"));
+}
+
+TEST_CASE("all bodies together have a limit") {
+  std::mutex mutex;
+  std::vector<std::pair<Request, Respond>> held;
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return held.size();
+  };
+  ServerOptions options = local(2);
+  options.max_total_body_bytes = 250'000;
+  Server server(options, [&](Request request, Respond respond) {
+    if (request.body.empty())
+      return respond({});
+    const std::lock_guard lock(mutex);
+    held.emplace_back(std::move(request), std::move(respond));
+  });
+  const auto post = [](std::size_t sent, std::size_t size = 100'000) {
+    return "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+           std::string(sent, 'x');
+  };
+  const auto refused = [&](std::size_t sent, std::size_t size = 100'000) {
+    Client client(server.port());
+    client.send(post(sent, size));
+    const std::string answer = client.receive();
+    CHECK(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(answer.find("Retry-After: 1\r\n") != answer.npos);
+    CHECK(answer.find("Connection: close\r\n") != answer.npos);
+  };
+  // What is only said to come takes no room.
+  Client announcing(server.port());
+  announcing.send(post(10, 2'000'000));
+  auto first = std::make_unique<Client>(server.port());
+  Client second(server.port());
+  first->send(post(100'000));
+  second.send(post(100'000));
+  while (count() < 2)
+    std::this_thread::yield();
+
+  refused(100'000);
+  refused(60'000, 2'000'000); // before it is whole
+  Client(server.port()).send(post(40'000));
+  Client bare(server.port());
+  bare.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(bare.receive().starts_with("HTTP/1.1 200 OK\r\n"));
+
+  SUBCASE("a client that has gone does not make room, as its request is there still") {
+    first->reset_at_end();
+    first.reset();
+    while (!held[0].first.caller->gone)
+      std::this_thread::yield();
+    refused(100'000);
+  }
+  SUBCASE("an answer does") {
+    held[0].second({});
+    held[0] = {};
+    CHECK(first->receive().starts_with("HTTP/1.1 200 OK\r\n"));
+    Client third(server.port());
+    third.send(post(100'000));
+    while (count() < 3)
+      std::this_thread::yield();
+    refused(100'000);
+  }
+  held.clear();
 }
