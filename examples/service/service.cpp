@@ -123,7 +123,7 @@ Service::Service(ServiceOptions options)
 
 Service::~Service() = default;
 
-void Service::load() {
+void Service::load(const std::function<void()>& loaded) {
   const auto start = Clock::now();
   auto model = std::make_unique<Model>(options_, metrics_);
   const Engine& engine = *model->engine;
@@ -138,6 +138,7 @@ void Service::load() {
   if (model->redis)
     show_redis(model->redis->stats(), metrics_);
   model_ = std::move(model);
+  loaded();
   router_.store(&model_->router, std::memory_order_release);
   log(LogLevel::info, "ready",
       {{"model", model_->context.model_name},
