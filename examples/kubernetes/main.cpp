@@ -44,7 +44,7 @@ void announce(const Options& options, const std::string& address) {
 }
 
 void run(Options options) {
-  Signals signals;
+  static Signals signals;
   service::start_log(options.log);
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
@@ -57,7 +57,7 @@ void run(Options options) {
                            [&server] { return static_cast<double>(server.connections()); });
   const std::string address = url(options.server.host, server.port());
   service::log(LogLevel::info, "listening", {{"url", address}});
-  service.load();
+  service.load([] { signals.hold(); });
   announce(options, address);
 
   const int signal = signals.wait();

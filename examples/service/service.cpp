@@ -82,9 +82,8 @@ InferenceOptions inference_options(const ServiceOptions& options, RemoteCache* r
 
 struct Service::Model {
   Model(const ServiceOptions& options, Metrics& metrics)
-      : engine(load_engine(options)), redis(open_redis(options, *engine, metrics)),
-        inference(engine, inference_options(options, redis.get(), metrics)), context{inference, metrics},
-        router(options.root_path) {
+      : engine(load_engine(options)), redis(open_redis(options, *engine, metrics)), context{inference, metrics},
+        router(options.root_path), inference(engine, inference_options(options, redis.get(), metrics)) {
     context.model_name = name_of(options);
     context.max_client_batch_size = options.max_client_batch_size;
     context.max_concurrent_requests = options.max_concurrent_requests;
@@ -102,9 +101,9 @@ struct Service::Model {
 
   std::shared_ptr<const Engine> engine;
   std::unique_ptr<RedisCache> redis;
-  Inference inference;
   Context context;
   Router router;
+  Inference inference; // its end answers what waits, which takes all of the above
 };
 
 /// A request between its arrival and its answer.
@@ -124,7 +123,7 @@ Service::Service(ServiceOptions options)
 
 Service::~Service() = default;
 
-void Service::load() {
+void Service::load(const std::function<void()>& loaded) {
   const auto start = Clock::now();
   auto model = std::make_unique<Model>(options_, metrics_);
   const Engine& engine = *model->engine;
@@ -139,6 +138,7 @@ void Service::load() {
   if (model->redis)
     show_redis(model->redis->stats(), metrics_);
   model_ = std::move(model);
+  loaded();
   router_.store(&model_->router, std::memory_order_release);
   log(LogLevel::info, "ready",
       {{"model", model_->context.model_name},

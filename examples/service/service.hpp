@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,8 @@ public:
   ~Service();
 
   /// Loads the model, lets it reproduce the answer stored with it, if there is one, runs it once as requests will, and
-  /// is ready. Once; while others call handle(). Errors: distilbert::Error.
-  void load();
+  /// is ready; just before, it calls `loaded`. Once; while others call handle(). Errors: distilbert::Error.
+  void load(const std::function<void()>& loaded = [] {});
 
   /// Answers a request, now or later. Thread-safe.
   void handle(Request request, Respond respond);

@@ -13,12 +13,21 @@
 
 namespace service {
 
-void Lane::run() {
+namespace {
+
+constexpr std::chrono::milliseconds patience{100};       // until memory may have come back
+constexpr std::chrono::milliseconds look_at_work{1'000}; // is there still somebody to answer?
+
+} // namespace
+
+void Lane::run(const std::function<bool()>& tend) {
   const auto work = boost::asio::make_work_guard(context);
-  for (;;) {
+  while (!context.stopped()) {
     try {
-      context.run();
-      return;
+      if (tend())
+        context.run();
+      else
+        context.run_for(patience);
     } catch (const std::exception&) {
       // Memory for an operation of the loop itself has run out; who asked for it meets its deadline.
     }
@@ -42,7 +51,7 @@ void Lane::enter(Session& session, Stage stage) {
   auto& to = stages_[static_cast<std::size_t>(stage)];
   to.splice(to.end(), from, session.place);
   session.stage = stage;
-  session.deadline = stage == Stage::work ? Clock::time_point::max() : Clock::now() + length(stage);
+  session.deadline = Clock::now() + length(stage);
   if (session.deadline < alarm_)
     set_timer();
 }
@@ -62,7 +71,7 @@ std::chrono::milliseconds Lane::length(Stage stage) const {
   case Stage::linger: return options.linger_timeout;
   case Stage::work: break;
   }
-  return {};
+  return look_at_work;
 }
 
 void Lane::set_timer() {

@@ -12,17 +12,19 @@
 #include <condition_variable>
 #include <cstddef>
 #include <ctime>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace service {
 
 class Session;
 
-/// What a connection is doing; each stage but `work` may last only so long.
+/// What a connection is doing. Each stage may last only so long; `work` for as long as somebody can still answer.
 enum class Stage { idle, head, body, work, answer, linger };
 
 /// What the lanes of a server share. Thread-safe.
@@ -41,9 +43,32 @@ struct ServerState {
   const Server::Handle handle;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
+  std::atomic<std::size_t> body_bytes{0}; // of all BodyShares
   std::atomic<std::size_t> unanswered{0}; // requests that are whole, and whose answer has not been written yet
   std::mutex mutex;
   std::condition_variable changed; // connections has fallen
+};
+
+/// The bytes of a body that count against the server's limit until its end. What holds it may outlive the server.
+class BodyShare {
+public:
+  explicit BodyShare(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
+  BodyShare(BodyShare&& other) noexcept : state_(other.state_), bytes_(std::exchange(other.bytes_, 0)) {}
+  BodyShare& operator=(BodyShare&&) = delete;
+  ~BodyShare() { release(); }
+
+  /// Holds so many bytes, no fewer than before; false if all together would be too many.
+  bool grow(std::size_t bytes) {
+    const std::size_t more = bytes - bytes_;
+    const bool fits = (state_->body_bytes += more) <= state_->options.max_total_body_bytes || more == 0;
+    bytes_ = bytes;
+    return fits;
+  }
+  void release() { state_->body_bytes -= std::exchange(bytes_, 0); }
+
+private:
+  std::shared_ptr<ServerState> state_;
+  std::size_t bytes_ = 0;
 };
 
 /// One event loop and the connections that live on it. All but `context` is for the loop's own thread. A stage has the
@@ -52,8 +77,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
 public:
   explicit Lane(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 
-  /// Runs the loop until it is stopped.
-  void run();
+  /// Runs the loop until it is stopped. Lets `tend` see first, and whenever an operation of the loop has failed,
+  /// whether all is under way that should be; as long as it is not, from time to time.
+  void run(const std::function<bool()>& tend);
 
   /// Takes a connection in; one of too many is told so, and closed.
   void adopt(boost::asio::ip::tcp::socket socket, bool too_many);
@@ -67,6 +93,7 @@ public:
   void cut_all();
 
   ServerState& state() { return *state_; }
+  BodyShare new_share() const { return BodyShare(state_); }
   /// Now, as the Date field has it.
   std::string_view date();
 

@@ -50,7 +50,8 @@ struct Response {
   std::string body;
 };
 
-/// Takes the answer to one request. Must be called exactly once, on any thread.
+/// Takes the answer to one request. Must be called once, on any thread; when it throws, or all copies are gone unused,
+/// the request gets no answer, and whoever carries it ends its connection.
 using Respond = std::function<void(Response)>;
 
 /// Answers a request, at once or later, on any thread; must not throw once it has responded. What it throws before

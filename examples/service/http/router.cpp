@@ -19,11 +19,18 @@ public:
   explicit Owed(Respond respond) : respond_(std::move(respond)) {}
   Owed(const Owed&) = delete;
   Owed& operator=(const Owed&) = delete;
-  ~Owed() { give(detail(500, "Internal Server Error")); }
+  ~Owed() {
+    try {
+      give(detail(500, "Internal Server Error"));
+    } catch (...) { // whoever waits finds that nobody is left to answer
+    }
+  }
 
   void give(Response response) {
-    if (!given_.exchange(true))
-      respond_(std::move(response));
+    if (given_.exchange(true))
+      return;
+    const Respond respond = std::move(respond_); // is gone even if it throws, whoever still holds this
+    respond(std::move(response));
   }
 
 private:

@@ -39,10 +39,9 @@ public:
       : state_(std::make_shared<ServerState>(options, std::move(handle))), lanes_(make_lanes(state_)),
         acceptor_(lanes_[0]->context), pause_(lanes_[0]->context) {
     listen();
-    accept();
     try {
       for (const auto& lane : lanes_)
-        threads_.emplace_back([lane] { lane->run(); });
+        threads_.emplace_back([this, lane] { lane->run([&] { return lane != lanes_[0] || accepts(); }); });
     } catch (...) {
       stop();
       throw;
@@ -66,13 +65,14 @@ public:
   bool finish(std::chrono::milliseconds limit) {
     const Clock::time_point deadline = Clock::now() + limit;
     start_drain();
-    std::promise<void> closed;
-    asio::post(lanes_[0]->context, [this, &closed] {
+    std::promise<void> closing;
+    const std::future<void> closed = closing.get_future(); // ready, too, where memory fails what holds the promise
+    asio::post(lanes_[0]->context, [this, closing = std::move(closing)]() mutable {
       stop_accepting();
       // After the connection that asynchronous accepting may have got just before.
-      asio::post(lanes_[0]->context, [&closed] { closed.set_value(); });
+      asio::post(lanes_[0]->context, [closing = std::move(closing)]() mutable { closing.set_value(); });
     });
-    closed.get_future().wait();
+    closed.wait();
     while (!empty_within(drain_step) && Clock::now() < deadline)
       close_idle();
     const bool all = state_->unanswered == 0;
@@ -83,6 +83,8 @@ public:
   }
 
 private:
+  struct Turn {};
+
   static std::vector<std::shared_ptr<Lane>> make_lanes(const std::shared_ptr<ServerState>& state) {
     std::vector<std::shared_ptr<Lane>> lanes;
     while (lanes.size() < std::max<std::size_t>(state->options.threads, 1))
@@ -112,9 +114,21 @@ private:
     }
   }
 
+  /// Whether connections are accepted, or will be after a pause; begins to, if need be. Whatever ends an operation ends
+  /// its turn: failing memory, too, on the way to the handler or in it.
+  bool accepts() noexcept {
+    try {
+      if (acceptor_.is_open() && turn_.expired())
+        accept();
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   void accept() {
     Lane& lane = next_lane();
-    acceptor_.async_accept(lane.context, [this, &lane](const Error& error, Tcp::socket socket) {
+    acceptor_.async_accept(lane.context, [this, &lane, turn = new_turn()](const Error& error, Tcp::socket socket) {
       if (!error)
         welcome(lane, std::move(socket));
       if (!acceptor_.is_open())
@@ -129,31 +143,42 @@ private:
 
   void wait() {
     pause_.expires_after(accept_pause);
-    pause_.async_wait([this](const Error&) {
+    pause_.async_wait([this, turn = new_turn()](const Error&) {
       if (acceptor_.is_open())
         accept();
     });
   }
 
-  void welcome(Lane& lane, Tcp::socket socket) {
+  std::shared_ptr<Turn> new_turn() {
+    auto turn = std::make_shared<Turn>();
+    turn_ = turn;
+    return turn;
+  }
+
+  void welcome(Lane& lane, Tcp::socket socket) noexcept {
     const bool too_many = ++state_->connections > state_->options.max_connections;
-    asio::dispatch(lane.context, [&lane, too_many, socket = std::move(socket)]() mutable {
-      lane.adopt(std::move(socket), too_many);
-    });
+    try {
+      asio::dispatch(lane.context, [&lane, too_many, socket = std::move(socket)]() mutable {
+        lane.adopt(std::move(socket), too_many);
+      });
+    } catch (const std::exception&) {
+      state_->left();
+    }
   }
 
   /// Who is in the system's queue has been told that he is connected, and is still served.
-  void stop_accepting() {
-    for (;;) {
-      Error error;
-      Lane& lane = next_lane();
-      Tcp::socket socket = acceptor_.accept(lane.context, error);
-      if (error)
-        break;
-      welcome(lane, std::move(socket));
+  void stop_accepting() noexcept {
+    Error error;
+    try {
+      while (!error) {
+        Lane& lane = next_lane();
+        Tcp::socket socket = acceptor_.accept(lane.context, error);
+        if (!error)
+          welcome(lane, std::move(socket));
+      }
+    } catch (const std::exception&) { // the others are not served
     }
-    Error ignored;
-    acceptor_.close(ignored);
+    acceptor_.close(error);
   }
 
   void close_idle() {
@@ -172,6 +197,7 @@ private:
   std::vector<std::shared_ptr<Lane>> lanes_;
   Tcp::acceptor acceptor_;
   asio::steady_timer pause_;
+  std::weak_ptr<Turn> turn_; // of the operation that is to accept, or waits until it may
   std::size_t next_ = 0;
   std::uint16_t port_ = 0;
   std::vector<std::thread> threads_;

@@ -18,7 +18,8 @@ struct ServerOptions {
   std::size_t threads = 1;              // of connections; each connection belongs to one of them
   std::size_t max_connections = 20'000; // what comes beyond is answered 503 and closed
   std::size_t max_body_bytes = 2'000'000;
-  std::size_t min_body_rate = 256; // bytes a second of a body, on average over half of body_timeout
+  std::size_t max_total_body_bytes = 256'000'000; // of all requests under way; what comes beyond is answered 503
+  std::size_t min_body_rate = 256;                // bytes a second of a body, on average over half of body_timeout
   // Each is for the whole, however the bytes trickle. A request that is late is answered 408.
   std::chrono::milliseconds header_timeout{5'000}; // from the first byte of a request to the end of its header
   std::chrono::milliseconds body_timeout{10'000};  // for the body
@@ -32,7 +33,8 @@ struct ServerOptions {
 class Server {
 public:
   /// Takes a request; routes are behind it. Runs on the thread of the connection, which it must not keep: what takes
-  /// long answers later. `gone` of the request's caller turns true when the client has reset the connection.
+  /// long answers later. `gone` of the request's caller turns true when the client has reset the connection. A
+  /// connection whose Respond is gone unused is cut, within a second or so.
   using Handle = std::function<void(Request, Respond)>;
 
   /// Listens at once; throws std::system_error whose what() says why it cannot, in a line.

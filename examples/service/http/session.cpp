@@ -25,6 +25,20 @@ constexpr std::chrono::milliseconds about_to_send{200}; // a connection younger 
 
 } // namespace
 
+/// Who owes the answer to a request: held by its Respond, and by an answer on its way here.
+struct Session::Answerer {
+  std::weak_ptr<Lane> lane;
+  std::weak_ptr<Session> session;
+  std::uint64_t request;
+};
+
+/// The caller of a request, which counts against the limit for as long as anybody holds it.
+struct Session::Sender : Caller {
+  explicit Sender(BodyShare whose) : share(std::move(whose)) {}
+
+  BodyShare share;
+};
+
 /// The act with this session kept alive; whatever it throws, such as for want of memory, ends this connection alone.
 template <class Act> auto Session::guarded(Act act) {
   return [self = shared_from_this(), act](const Error& error, auto... more) {
@@ -99,6 +113,8 @@ void Session::go_on() {
 
 void Session::react() {
   using State = RequestReader::State;
+  if (!body_share_.grow(reader_.head().request.body.size()))
+    return refuse({503, "Too many bodies are under way"});
   switch (reader_.state()) {
   case State::idle: return wait();
   case State::head:
@@ -134,21 +150,22 @@ void Session::work() {
   Request request = reader_.take();
   keep_alive_ = reader_.head().keep_alive;
   bodiless_ = request.method == "HEAD";
-  caller_ = request.caller;
+  caller_ = request.caller = std::make_shared<Sender>(std::move(body_share_));
   ++requests_;
   ++lane_.state().unanswered;
   lane_.enter(*this, Stage::work);
   if (request.path == "*")
     return answer({204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
   try {
-    lane_.state().handle(std::move(request), [lane = lane_.weak_from_this(), session = weak_from_this(),
-                                              number = requests_](Response response) {
-      const std::shared_ptr<Lane> alive = lane.lock();
-      if (!alive)
+    const auto answerer = std::make_shared<Answerer>(Answerer{lane_.weak_from_this(), weak_from_this(), requests_});
+    answerer_ = answerer;
+    lane_.state().handle(std::move(request), [answerer](Response response) {
+      const std::shared_ptr<Lane> lane = answerer->lane.lock();
+      if (!lane)
         return;
-      asio::dispatch(alive->context, [session, number, response = std::move(response)]() mutable {
-        if (const std::shared_ptr<Session> self = session.lock())
-          self->take_answer(number, std::move(response));
+      asio::dispatch(lane->context, [answerer, response = std::move(response)]() mutable {
+        if (const std::shared_ptr<Session> session = answerer->session.lock())
+          session->take_answer(answerer->request, std::move(response));
       });
     });
   } catch (const std::exception&) {
@@ -188,6 +205,8 @@ void Session::refuse(const Refusal& refusal) {
     response.fields.push_back({"Retry-After", "1"});
   keep_alive_ = false;
   bodiless_ = reader_.head().request.method == "HEAD";
+  reader_.take(); // whatever has come of it makes room
+  body_share_.release();
   answer(std::move(response));
 }
 
@@ -248,9 +267,9 @@ void Session::expire() {
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       return cut();
     }
+    case Stage::work: return answerer_.expired() ? cut() : lane_.enter(*this, Stage::work);
     case Stage::idle:
-    case Stage::linger:
-    case Stage::work: return cut();
+    case Stage::linger: return cut();
     }
   } catch (const std::exception&) {
     cut();

@@ -20,7 +20,8 @@ namespace service {
 class Session : public std::enable_shared_from_this<Session> {
 public:
   Session(boost::asio::ip::tcp::socket socket, Lane& lane)
-      : socket_(std::move(socket)), lane_(lane), reader_(lane.state().options.max_body_bytes) {}
+      : socket_(std::move(socket)), lane_(lane), reader_(lane.state().options.max_body_bytes),
+        body_share_(lane.new_share()) {}
 
   /// Waits for the first request; one connection of too many is told so, and closed.
   void start(bool too_many);
@@ -38,6 +39,8 @@ public:
 
 private:
   using Error = boost::system::error_code;
+  struct Answerer;
+  struct Sender;
 
   void wait();
   void receive();
@@ -57,6 +60,7 @@ private:
   boost::asio::ip::tcp::socket socket_;
   Lane& lane_;
   RequestReader reader_;
+  BodyShare body_share_;           // of the body that the reader holds
   std::string unread_;             // bytes that came behind the request at hand
   std::size_t unread_at_ = 0;      // of which so many have been taken
   bool reading_ = false;           // waits for bytes
@@ -64,6 +68,7 @@ private:
   unsigned looks_ = 0;             // at the pace of a body
   std::size_t since_look_ = 0;     // bytes of the body
   std::shared_ptr<Caller> caller_; // of the request that is not answered yet
+  std::weak_ptr<void> answerer_;   // is there as long as an answer may come
   std::uint64_t requests_ = 0;
   bool keep_alive_ = true;
   bool bodiless_ = false;   // the answer is to HEAD

@@ -30,7 +30,23 @@ public:
     }
   }
 
-  ~Work() { stop(); }
+  void stop() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_)
+      worker.join();
+    Answered answered;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      looked_up_.wait(lock, [this] { return lookups_ == 0; });
+      flights_.fail_queued(Failure::Kind::draining, draining, answered);
+      changed();
+    }
+    deliver(answered);
+  }
 
   const Engine& engine() const { return *engine_; }
   std::size_t waiting() const { return waiting_; }
@@ -246,24 +262,6 @@ private:
     }
   }
 
-  void stop() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_)
-      worker.join();
-    Answered answered;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      looked_up_.wait(lock, [this] { return lookups_ == 0; });
-      flights_.fail_queued(Failure::Kind::draining, draining, answered);
-      changed();
-    }
-    deliver(answered);
-  }
-
   void tell(PendingAsk& call) {
     const Done done = std::move(call.done);
     done(std::move(call.answer));
@@ -309,7 +307,7 @@ private:
 Inference::Inference(std::shared_ptr<const Engine> engine, const InferenceOptions& options)
     : work_(std::make_unique<Work>(std::move(engine), options)) {}
 
-Inference::~Inference() = default;
+Inference::~Inference() { work_->stop(); } // while work_ is there: who is answered asks for the engine
 
 const Engine& Inference::engine() const { return work_->engine(); }
 

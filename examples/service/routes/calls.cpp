@@ -3,6 +3,7 @@
 #include <distilbert/error.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -89,15 +90,37 @@ std::string milliseconds(std::chrono::nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
+/// A place among the calls that are under way, for as long as it lives.
+class Place {
+public:
+  explicit Place(Context& context)
+      : calls_(context.calls_in_flight), admitted_(++calls_ <= context.max_concurrent_requests) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { leave(); }
+
+  /// Throws Problem if there are too many.
+  void check() const {
+    if (!admitted_)
+      throw Problem(Kind::overloaded, "Model is overloaded");
+  }
+  /// Gives it to others, once.
+  void leave() {
+    if (!std::exchange(left_, true))
+      --calls_;
+  }
+
+private:
+  std::atomic<std::size_t>& calls_;
+  bool admitted_, left_ = false;
+};
+
 /// A call from its admission to its response.
 class Run {
 public:
   Run(Context& context, const char* kind, ErrorStyle style, std::shared_ptr<const Request> request, Respond respond)
       : context_(context), kind_(kind), request_(std::move(request)), respond_(std::move(respond)),
-        call_(context, *request_, style), admitted_(++context.calls_in_flight <= context.max_concurrent_requests) {}
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-  ~Run() { leave(); }
+        call_(context, *request_, style), place_(context) {}
 
   static void start(const std::shared_ptr<Run>& run, const Reader& reader, bool any_type) {
     const auto problem = problem_in([&] { run->read(reader, any_type); });
@@ -115,8 +138,7 @@ public:
 
 private:
   void read(const Reader& reader, bool any_type) {
-    if (!admitted_)
-      throw Problem(Kind::overloaded, "Model is overloaded");
+    place_.check();
     check_admission(context_, *request_, any_type);
     const auto start = Clock::now();
     writer_ = reader(call_);
@@ -152,15 +174,9 @@ private:
     end(refusal(call_.style, problem), metric_word(problem.kind), answer);
   }
 
-  /// Gives its place to others, once.
-  void leave() {
-    if (!std::exchange(left_, true))
-      --context_.calls_in_flight;
-  }
-
   /// The place is free before the client can know of the answer.
   void end(Response response, const char* failure, const Answer& answer) {
-    leave();
+    place_.leave();
     context_.metrics.call(kind_, texts_, call_.tokens(), failure, Clock::now() - request_->received, tokenization_,
                           answer.queued, answer.computed);
     respond_(std::move(response));
@@ -171,7 +187,7 @@ private:
   std::shared_ptr<const Request> request_;
   Respond respond_;
   Call call_;
-  bool admitted_, left_ = false;
+  Place place_;
   Writer writer_;
   std::size_t texts_ = 0;
   std::chrono::nanoseconds tokenization_{0};
@@ -263,6 +279,19 @@ Handler plain_route(Context& context, ErrorStyle style, std::function<Response(c
       response = answer(*request);
     });
     respond(problem ? refusal(style, *problem) : std::move(response));
+  };
+}
+
+Handler counted_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer) {
+  return [&context, route = plain_route(context, style, std::move(answer)),
+          style](std::shared_ptr<const Request> request, const Respond& respond) {
+    Place place(context);
+    if (const auto problem = problem_in([&] { place.check(); }))
+      return respond(refusal(style, *problem));
+    route(std::move(request), [&](Response response) {
+      place.leave();
+      respond(std::move(response));
+    });
   };
 }
 

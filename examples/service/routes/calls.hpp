@@ -75,6 +75,10 @@ Handler model_route(Context& context, const char* kind, ErrorStyle style, Reader
 /// distilbert::Error.
 Handler plain_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer);
 
+/// The same for one that works on the texts of a body: it counts as a call, and is refused with 429 if there are too
+/// many under way.
+Handler counted_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer);
+
 /// Characters of a text in valid UTF-8, as Python counts them.
 std::size_t code_points_of(std::string_view text);
 

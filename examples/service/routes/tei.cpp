@@ -127,10 +127,10 @@ void add_tei_routes(Router& router, Context& context) {
                  throw Problem(Problem::Kind::draining, "unhealthy");
                return Response{200, "", {}, ""};
              }));
-  router.add("POST", "/tokenize", plain_route(context, tei_error, [&context](const Request& request) {
+  router.add("POST", "/tokenize", counted_route(context, tei_error, [&context](const Request& request) {
                return tei::tokenize(context, request);
              }));
-  router.add("POST", "/decode", plain_route(context, tei_error, [&context](const Request& request) {
+  router.add("POST", "/decode", counted_route(context, tei_error, [&context](const Request& request) {
                return tei::decode(context, request);
              }));
 

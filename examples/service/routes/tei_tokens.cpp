@@ -2,6 +2,7 @@
 
 #include "../../common/json_text.hpp"
 
+#include <cstddef>
 #include <limits>
 #include <string>
 
@@ -9,7 +10,17 @@ namespace service::tei {
 
 namespace {
 
-void append_tokens(std::string& out, const Context& context, std::string_view text, bool add_special_tokens) {
+constexpr std::size_t most_tokens = 65'536; // of one call: each becomes some hundred bytes of the answer
+
+void check_tokens(std::size_t tokens) {
+  if (tokens > most_tokens)
+    throw Problem(Problem::Kind::batch_size,
+                  std::to_string(tokens) + " tokens > maximum allowed in one call " + std::to_string(most_tokens));
+}
+
+/// `tokens`: of the texts before, to which those of this one are added.
+void append_tokens(std::string& out, std::size_t& tokens, const Context& context, std::string_view text,
+                   bool add_special_tokens) {
   if (text.empty())
     throw nothing_in("inputs");
   check_characters(context, text);
@@ -17,6 +28,7 @@ void append_tokens(std::string& out, const Context& context, std::string_view te
   distilbert::EncodeOptions options;
   options.add_special_tokens = add_special_tokens;
   const distilbert::Encoding encoding = tokenizer.encode(text, options);
+  check_tokens(tokens += encoding.size());
   out += '[';
   for (std::size_t i = 0; i < encoding.size(); ++i) {
     const bool special = encoding.special_tokens_mask[i] != 0;
@@ -48,9 +60,10 @@ Response tokenize(const Context& context, const Request& request) {
     throw nothing_in("inputs");
   check_batch_size(texts.size(), context.max_client_batch_size);
   Response response;
+  std::size_t tokens = 0;
   for (const std::string_view text : texts) {
     response.body += response.body.empty() ? '[' : ',';
-    append_tokens(response.body, context, text, add_special_tokens);
+    append_tokens(response.body, tokens, context, text, add_special_tokens);
   }
   response.body += ']';
   return response;
@@ -73,6 +86,9 @@ Response decode(const Context& context, const Request& request) {
     for (const json::Value& item : items)
       rows.push_back(item.integers(0, most));
   }
+  std::size_t tokens = 0;
+  for (const auto& row : rows)
+    check_tokens(tokens += row.size());
   Response response;
   for (const auto& row : rows) {
     if (row.empty())

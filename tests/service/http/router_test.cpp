@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -150,4 +151,28 @@ TEST_CASE("a request is answered once, whatever its handler does") {
   CHECK(status == 0);
   held = nullptr;
   CHECK(status == 500);
+}
+
+TEST_CASE("who cannot be answered is let go of, and nothing worse happens") {
+  Router router;
+  Respond held;
+  router.add("GET", "/drops", [](const auto&, const Respond&) {});
+  router.add("GET", "/answers", [&](const auto&, const Respond& respond) {
+    held = respond;
+    respond({});
+  });
+  for (const char* path : {"/drops", "/answers"}) {
+    CAPTURE(path);
+    const auto client = std::make_shared<int>();
+    int answers = 0;
+    Request request;
+    request.method = "GET";
+    request.path = path;
+    router.handle(std::move(request), [&answers, client](const Response&) {
+      ++answers;
+      throw std::bad_alloc();
+    });
+    CHECK(answers == 1);
+    CHECK(client.use_count() == 1);
+  }
 }

@@ -1,57 +1,25 @@
+#include "client.hpp"
+
 #include <service/http/server.hpp>
 
 #include <doctest/doctest.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 using namespace service;
+using service::test::Client;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A client that blocks, for ten seconds at most.
-class Client {
-public:
-  explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{10, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  ~Client() { ::close(socket_); }
-
-  void send(const std::string& bytes) {
-    REQUIRE(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
-  }
-
-  /// All bytes until the server closes.
-  std::string receive() {
-    std::string all;
-    char bytes[4096];
-    for (ssize_t size; (size = ::recv(socket_, bytes, sizeof bytes, 0)) > 0;)
-      all.append(bytes, static_cast<std::size_t>(size));
-    return all;
-  }
-
-private:
-  int socket_;
-};
 
 ServerOptions local(std::size_t threads = 1) {
   ServerOptions options;
@@ -148,4 +116,85 @@ TEST_CASE("what a handler throws is answered") {
   Client client(server.port());
   client.send("GET / HTTP/1.0\r\n\r\n");
   CHECK(client.receive().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+}
+
+TEST_CASE("who will get no answer is told so by the end of the connection") {
+  Respond held;
+  Server server(local(), [&](const Request& request, Respond respond) {
+    if (request.path == "/held")
+      held = std::move(respond);
+  });
+  Client patient(server.port());
+  patient.send("GET /held HTTP/1.0\r\n\r\n");
+  Client client(server.port());
+  client.send(get);
+  const Clock::time_point begin = Clock::now();
+  CHECK(client.receive().empty());
+  CHECK(Clock::now() - begin < 8s); // less than this client's patience
+  held({200, {}, {}, "late"});
+  CHECK(patient.receive().ends_with("late"));
+}
+
+TEST_CASE("all bodies together have a limit") {
+  std::mutex mutex;
+  std::vector<std::pair<Request, Respond>> held;
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return held.size();
+  };
+  ServerOptions options = local(2);
+  options.max_total_body_bytes = 250'000;
+  Server server(options, [&](Request request, Respond respond) {
+    if (request.body.empty())
+      return respond({});
+    const std::lock_guard lock(mutex);
+    held.emplace_back(std::move(request), std::move(respond));
+  });
+  const auto post = [](std::size_t sent, std::size_t size = 100'000) {
+    return "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+           std::string(sent, 'x');
+  };
+  const auto refused = [&](std::size_t sent, std::size_t size = 100'000) {
+    Client client(server.port());
+    client.send(post(sent, size));
+    const std::string answer = client.receive();
+    CHECK(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(answer.find("Retry-After: 1\r\n") != answer.npos);
+    CHECK(answer.find("Connection: close\r\n") != answer.npos);
+  };
+  // What is only said to come takes no room.
+  Client announcing(server.port());
+  announcing.send(post(10, 2'000'000));
+  auto first = std::make_unique<Client>(server.port());
+  Client second(server.port());
+  first->send(post(100'000));
+  second.send(post(100'000));
+  while (count() < 2)
+    std::this_thread::yield();
+
+  refused(100'000);
+  refused(60'000, 2'000'000); // before it is whole
+  Client(server.port()).send(post(40'000));
+  Client bare(server.port());
+  bare.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(bare.receive().starts_with("HTTP/1.1 200 OK\r\n"));
+
+  SUBCASE("a client that has gone does not make room, as its request is there still") {
+    first->reset_at_end();
+    first.reset();
+    while (!held[0].first.caller->gone)
+      std::this_thread::yield();
+    refused(100'000);
+  }
+  SUBCASE("an answer does") {
+    held[0].second({});
+    held[0] = {};
+    CHECK(first->receive().starts_with("HTTP/1.1 200 OK\r\n"));
+    Client third(server.port());
+    third.send(post(100'000));
+    while (count() < 3)
+      std::this_thread::yield();
+    refused(100'000);
+  }
+  held.clear();
 }

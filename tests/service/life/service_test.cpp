@@ -118,6 +118,28 @@ TEST_CASE("ids and times in every answer") {
   }
 }
 
+TEST_CASE("a service that ends answers what still waits") {
+  std::promise<Response> short_one, long_one;
+  {
+    Service service(sst2());
+    service.load();
+    const auto send = [&](std::size_t texts, std::promise<Response>& promise) {
+      Request request;
+      request.method = "POST";
+      request.path = "/bulk-predict";
+      for (std::size_t i = 0; i < texts; ++i)
+        request.body += (i == 0 ? R"({"text":["film )" : R"(","film )") + std::to_string(texts + i);
+      request.body += "\"]}";
+      service.handle(std::move(request), [&](Response response) { promise.set_value(std::move(response)); });
+    };
+    send(1, short_one);
+    send(4096, long_one);
+  }
+  const unsigned status = short_one.get_future().get().status;
+  CHECK((status == 200 || status == 503));
+  CHECK(long_one.get_future().get().status == 503);
+}
+
 TEST_CASE("the model needs the key, probes do not") {
   ServiceOptions options = sst2();
   options.api_key = "secret";

@@ -5,9 +5,13 @@
 
 import http.client
 import json
+import math
 import os
+import shutil
 import signal
 import socket
+import struct
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +20,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from server_process import ServerProcess
+from server_process import PROGRAM, SOURCE, ServerProcess
 
 ROUNDS = int(os.environ.get("DISTILBERT_TEST_ROUNDS", "20"))
 BODY = json.dumps({"text": ["a film that is over before it began"]})
@@ -62,6 +66,47 @@ def wait_for_log(server, words):
     while words not in server.errors:
         assert time.monotonic() < deadline, server.errors
         time.sleep(0.01)
+
+
+def slow_model(folder):
+    """A model of many layers of zeros: they take no room on a disk, but time to load."""
+    config = {**json.loads((SOURCE / "models/sst2/config.json").read_text()), "n_layers": 200}
+    (folder / "config.json").write_text(json.dumps(config))
+    shutil.copy(SOURCE / "models/sst2/vocab.txt", folder)
+    dim, hidden = config["dim"], config["hidden_dim"]
+    linear = {"pre_classifier": (dim, dim), "classifier": (2, dim)}
+    shapes = {"distilbert.embeddings.word_embeddings.weight": [config["vocab_size"], dim],
+              "distilbert.embeddings.position_embeddings.weight": [config["max_position_embeddings"], dim]}
+    norms = ["distilbert.embeddings.LayerNorm"]
+    for layer in (f"distilbert.transformer.layer.{i}." for i in range(config["n_layers"])):
+        linear |= {f"{layer}attention.{name}_lin": (dim, dim) for name in ("q", "k", "v", "out")}
+        linear |= {layer + "ffn.lin1": (hidden, dim), layer + "ffn.lin2": (dim, hidden)}
+        norms += [layer + "sa_layer_norm", layer + "output_layer_norm"]
+    for name, (rows, columns) in linear.items():
+        shapes |= {name + ".weight": [rows, columns], name + ".bias": [rows]}
+    for name in norms:
+        shapes |= {name + ".weight": [dim], name + ".bias": [dim]}
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + end)
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_while_the_model_loads_it_ends_at_once(tmp_path, number):
+    command = [PROGRAM, "--model", slow_model(tmp_path), "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert "listening" in process.stderr.readline()
+            process.send_signal(number)
+            assert (ended(process), process.stderr.read()) == (0, "")
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

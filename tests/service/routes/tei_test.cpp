@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 using namespace service;
 using namespace service::test;
@@ -213,6 +214,34 @@ TEST_CASE("/tokenize: places in bytes") {
     CHECK(tei.error("/tokenize", "{\"inputs\":" + texts(33, "\"b\"") + '}', 422).find("batch size 33") !=
           std::string::npos);
   }
+}
+
+TEST_CASE("/tokenize and /decode: so many tokens in one call, and so many calls") {
+  Tei tei(Task::classifier);
+  const auto tokenize = [](std::size_t count) { // 3,999 tokens each
+    std::string list = "[";
+    for (std::size_t i = 0; i < count; ++i)
+      list += (i == 0 ? "\"" : ",\"") + std::string(3999, '!') + '"';
+    return R"({"add_special_tokens":false,"inputs":)" + list + "]}";
+  };
+  CHECK(tei.post("/tokenize", tokenize(16)).status == 200);
+  CHECK(tei.error("/tokenize", tokenize(17), 422) ==
+        error_json("67983 tokens > maximum allowed in one call 65536", "Validation"));
+  CHECK(tei.post("/decode", "{\"ids\":" + texts(65'536, "5") + '}').status == 200);
+  CHECK(tei.error("/decode", "{\"ids\":" + texts(65'537, "5") + '}', 422).find("65537 tokens") != std::string::npos);
+  CHECK(tei.error("/decode", "{\"ids\":[" + texts(40'000, "5") + ',' + texts(40'000, "5") + "]}", 422)
+            .find("80000 tokens") != std::string::npos);
+
+  tei.context.max_concurrent_requests = 1;
+  CHECK(tei.post("/decode", R"({"ids":[5]})").status == 200);
+  tei.context.calls_in_flight = 1; // another's
+  for (const auto& [path, body] : {std::pair{"/tokenize", R"({"inputs":"a"})"}, {"/decode", R"({"ids":[5]})"}}) {
+    const Response response = tei.post(path, body);
+    CHECK(response.status == 429);
+    CHECK(field(response, "Retry-After") == "1");
+  }
+  CHECK(tei.get("/info").status == 200);
+  CHECK(tei.context.calls_in_flight == 1);
 }
 
 TEST_CASE("/decode") {
