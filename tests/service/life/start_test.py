@@ -4,6 +4,7 @@
 """
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -56,6 +57,17 @@ def test_it_says_where_things_are(options, pages):
         said = server.out.read().decode()
     assert f"documentation  {root}/docs\n" in said and f"metrics        {root}/metrics\n" in said
     assert (f"page           {root}/\n" in said) == pages
+
+
+@pytest.mark.parametrize("manual", ["README.md", "examples/kubernetes/README.md"])
+def test_the_first_request_of_the_manual(manual):
+    commands = re.findall(r"^curl .*$", (SOURCE / manual).read_text(), re.M)
+    assert commands
+    with ServerProcess() as server:
+        for command in commands:
+            shown = subprocess.run(command.replace("http://127.0.0.1:8000", server.url), shell=True, check=True,
+                                   capture_output=True, timeout=60).stdout
+            assert json.loads(shown)[0]["label"] == "POSITIVE"
 
 
 def test_ipv6():
