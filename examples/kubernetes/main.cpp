@@ -50,6 +50,7 @@ void run(Options options) {
     options.service.model = cli::default_model_directory();
 
   service::Service service(options.service);
+  options.server.on_own_answer = [&service](auto method, auto status) { service.carrier_answered(method, status); };
   service::Server server(options.server, [&](service::Request request, service::Respond respond) {
     service.handle(std::move(request), std::move(respond));
   });

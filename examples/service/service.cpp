@@ -109,16 +109,17 @@ struct Service::Model {
 
 /// A request between its arrival and its answer.
 struct Service::Exchange {
-  explicit Exchange(const Request& request) : trace(request), method(request.method), received(request.received) {}
+  explicit Exchange(const Request& request) : trace(request), method(method_label(request.method)), received(request.received) {}
 
   Trace trace;
-  std::string method;
-  std::string_view route; // the pattern
+  std::string_view method; // as a label
+  std::string_view route;  // the pattern
   Clock::time_point received;
 };
 
 Service::Service(ServiceOptions options)
-    : options_(std::move(options)), starting_(std::make_unique<Router>(options_.root_path)), router_(nullptr) {
+    : options_(std::move(options)), request_level_(options_.log_requests ? LogLevel::info : LogLevel::debug),
+      starting_(std::make_unique<Router>(options_.root_path)), router_(nullptr) {
   add_probe_routes(*starting_, metrics_, [] { return false; });
 }
 
@@ -170,16 +171,19 @@ void Service::complete(const Exchange& exchange, Response& response) {
   response.fields.push_back({"Server-Timing", "total;dur=" + cli::fixed(milliseconds(whole), 3)});
   metrics_.request(exchange.method, exchange.route, response.status, whole);
 
-  const LogLevel level = response.status == 500  ? LogLevel::error
-                         : options_.log_requests ? LogLevel::info
-                                                 : LogLevel::debug;
-  log(level, "request",
+  log(response.status == 500 ? LogLevel::error : request_level_, "request",
       {{"method", exchange.method},
        {"route", exchange.route},
        {"status", std::int64_t{response.status}},
        {"duration_ms", milliseconds(whole)},
        {"correlation_id", exchange.trace.request_id},
        {"trace_id", exchange.trace.trace_id()}});
+}
+
+void Service::carrier_answered(std::string_view method, unsigned status) {
+  metrics_.request(method, {}, status, std::nullopt);
+  log(status == 500 ? LogLevel::error : request_level_, "request",
+      {{"method", method_label(method)}, {"route", ""}, {"status", std::int64_t{status}}});
 }
 
 void Service::drain() { model_->context.draining = true; }

@@ -5,6 +5,7 @@
 #include "http/router.hpp"
 #include "inference/inference.hpp"
 #include "inference/redis_url.hpp"
+#include "observe/log.hpp"
 #include "observe/metrics.hpp"
 
 #include <distilbert/load_options.hpp>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace service {
 
@@ -55,6 +57,9 @@ public:
   /// Answers a request, now or later. Thread-safe.
   void handle(Request request, Respond respond);
 
+  /// Counts and logs an answer that the carrier gave without asking handle(). Thread-safe.
+  void carrier_answered(std::string_view method, unsigned status);
+
   /// From now on it is not ready, but still answers. After load().
   void drain();
 
@@ -68,6 +73,7 @@ private:
   void complete(const Exchange& exchange, Response& response);
 
   ServiceOptions options_;
+  LogLevel request_level_;
   Metrics metrics_;
   std::unique_ptr<Router> starting_;
   std::unique_ptr<Model> model_;

@@ -139,7 +139,7 @@ void Session::work() {
   ++lane_.state().unanswered;
   lane_.enter(*this, Stage::work);
   if (request.path == "*")
-    return answer({204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
+    return answer_ourselves(request.method, {204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
   try {
     lane_.state().handle(std::move(request), [lane = lane_.weak_from_this(), session = weak_from_this(),
                                               number = requests_](Response response) {
@@ -152,7 +152,8 @@ void Session::work() {
       });
     });
   } catch (const std::exception&) {
-    take_answer(requests_, detail(500, "Internal Server Error"));
+    if (stage == Stage::work && socket_.is_open())
+      answer_ourselves({}, detail(500, "Internal Server Error"));
   }
   if (stage == Stage::work)
     watch();
@@ -187,7 +188,14 @@ void Session::refuse(const Refusal& refusal) {
   if (refusal.status == 503)
     response.fields.push_back({"Retry-After", "1"});
   keep_alive_ = false;
-  bodiless_ = reader_.head().request.method == "HEAD";
+  const std::string& method = reader_.head().request.method;
+  bodiless_ = method == "HEAD";
+  answer_ourselves(method, std::move(response));
+}
+
+void Session::answer_ourselves(std::string_view method, Response response) {
+  if (const auto& told = lane_.state().options.on_own_answer)
+    told(method, response.status);
   answer(std::move(response));
 }
 

@@ -183,14 +183,18 @@ public:
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::request(std::string_view method, std::string_view route, unsigned status, Duration whole) {
-  // Clients may invent methods, but no series.
+std::string_view method_label(std::string_view method) {
   static constexpr std::string_view methods[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"};
-  if (std::find(std::begin(methods), std::end(methods), method) == std::end(methods))
-    method = "other";
-  Impl::RequestMetrics& metrics = impl_->request(method, route, status);
+  const auto known = std::find(std::begin(methods), std::end(methods), method);
+  return known != std::end(methods) ? *known : "other";
+}
+
+void Metrics::request(std::string_view method, std::string_view route, unsigned status,
+                      std::optional<Duration> whole) {
+  Impl::RequestMetrics& metrics = impl_->request(method_label(method), route, status);
   metrics.count.Increment();
-  metrics.duration.Observe(seconds(whole));
+  if (whole)
+    metrics.duration.Observe(seconds(*whole));
 }
 
 void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens, std::string_view failure,

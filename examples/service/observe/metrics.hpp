@@ -6,10 +6,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace service {
+
+/// The method as metrics and log name it: clients may invent methods, but no series, and write nothing into a log.
+std::string_view method_label(std::string_view method);
 
 /// Counters and histograms under Text Embeddings Inference's names ("te_...") and ours ("distilbert_..."), and what
 /// Prometheus expects of a process ("process_..."). The sets of labels are fixed: whatever clients send, no series is
@@ -23,8 +27,9 @@ public:
   Metrics& operator=(const Metrics&) = delete;
   ~Metrics();
 
-  /// One request answered. `route` is the pattern of the route, never the path; empty if no route matched.
-  void request(std::string_view method, std::string_view route, unsigned status, Duration whole);
+  /// One request answered. `route` is the pattern of the route, never the path; empty if no route matched. `whole`:
+  /// how long that took; none where nobody knows when the request began.
+  void request(std::string_view method, std::string_view route, unsigned status, std::optional<Duration> whole);
   /// One call of the model's routes ("embed", "predict", ...) with so many texts; `failure` is one of TEI's words
   /// ("batch_size", "validation", "tokenization", "overloaded", "inference", "model_type", "dropped") or empty. Of the
   /// kinds, TEI's "te_embed_..." counts "embed", "embed_all" and "similarity", its "te_predict_..." "predict" and

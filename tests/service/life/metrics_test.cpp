@@ -43,6 +43,13 @@ TEST_CASE("requests are counted by route, method and status") {
   CHECK(value(metrics, R"(distilbert_http_request_seconds_bucket{route="/predict",le="0.0025"})") == "1");
 }
 
+TEST_CASE("a request without a known beginning is counted, but has no duration") {
+  Metrics metrics;
+  metrics.request("", "", 408, std::nullopt);
+  CHECK(value(metrics, R"(distilbert_http_requests_total{method="other",route="none",status="408"})") == "1");
+  CHECK(value(metrics, R"(distilbert_http_request_seconds_count{route="none"})") == "0");
+}
+
 TEST_CASE("clients cannot add series") {
   Metrics metrics;
   metrics.request("X", "", 405, 1ms);

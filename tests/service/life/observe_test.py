@@ -77,6 +77,19 @@ def test_requests_are_counted_by_pattern():
     assert after["distilbert_http_connections"] >= 1
 
 
+def test_what_never_comes_to_a_route_is_counted_and_logged():
+    with ServerProcess(options=["--log-level", "debug"]) as server:
+        assert server.post("/predict", TEXT, fields={"Content-Type": "text/plain"}).status == 415
+        assert server.request("MARMALADE", "/livez").status == 405
+        counted = series(server)
+        server.stop()
+        lines = log_lines(server)
+    assert counted['distilbert_http_requests_total{method="POST",route="none",status="415"}'] == 1
+    assert counted['distilbert_http_requests_total{method="other",route="/livez",status="405"}'] == 1
+    assert any(line.get("status") == 415 and line["level"] == "DEBUG" for line in lines)
+    assert "MARMALADE" not in server.errors
+
+
 def test_scrapes_under_load():
     """They are answered while every inference slot is taken."""
     with ServerProcess(options=["--threads", "1"]) as server:
