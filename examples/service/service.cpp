@@ -171,7 +171,14 @@ void Service::complete(const Exchange& exchange, Response& response) {
   response.fields.push_back({"Server-Timing", "total;dur=" + cli::fixed(milliseconds(whole), 3)});
   metrics_.request(exchange.method, exchange.route, response.status, whole);
 
-  log(response.status == 500 ? LogLevel::error : request_level_, "request",
+  if (!response.fault.empty())
+    log(LogLevel::error, "fault",
+        {{"route", exchange.route},
+         {"status", std::int64_t{response.status}},
+         {"what", response.fault},
+         {"correlation_id", exchange.trace.request_id},
+         {"trace_id", exchange.trace.trace_id()}});
+  log(request_level_, "request",
       {{"method", exchange.method},
        {"route", exchange.route},
        {"status", std::int64_t{response.status}},

@@ -13,13 +13,19 @@ namespace service {
 
 namespace {
 
+Response fault(unsigned status, std::string_view words, std::string cause) {
+  Response response = detail(status, words);
+  response.fault = std::move(cause);
+  return response;
+}
+
 /// An answer that is owed: given once, whatever the handler does.
 class Owed {
 public:
   explicit Owed(Respond respond) : respond_(std::move(respond)) {}
   Owed(const Owed&) = delete;
   Owed& operator=(const Owed&) = delete;
-  ~Owed() { give(detail(500, "Internal Server Error")); }
+  ~Owed() { give(fault(500, "Internal Server Error", "the handler gave no answer")); }
 
   void give(Response response) {
     if (!given_.exchange(true))
@@ -164,11 +170,13 @@ void Router::handle(Request request, Respond respond, std::string_view* pattern)
     method->handler(std::make_shared<const Request>(std::move(request)),
                     [owed](Response response) { owed->give(std::move(response)); });
   } catch (const std::bad_alloc&) {
-    Response response = detail(503, "Out of memory");
+    Response response = fault(503, "Out of memory", "out of memory");
     response.fields.push_back({"Retry-After", "1"});
     owed->give(std::move(response));
+  } catch (const std::exception& e) {
+    owed->give(fault(500, "Internal Server Error", e.what()));
   } catch (...) {
-    owed->give(detail(500, "Internal Server Error"));
+    owed->give(fault(500, "Internal Server Error", "an exception without words"));
   }
 }
 

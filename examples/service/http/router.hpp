@@ -24,8 +24,8 @@ public:
 
   /// Passes the request to its handler, and takes care that it is answered once: of several answers the first counts.
   /// Answers itself: 404 for an unknown path, 405 with Allow for another method, 307 for a slash too many at the end,
-  /// 503 if the handler throws std::bad_alloc, 500 if it throws anything else or drops `respond` unused; bodies as
-  /// FastAPI writes them.
+  /// 503 if the handler throws std::bad_alloc, 500 if it throws anything else or drops `respond` unused, both with
+  /// `fault`; bodies as FastAPI writes them.
   /// `*pattern`, if asked for, becomes that of the path's routes before a handler runs, and stays as it was if there is
   /// none; it lives as long as the router.
   void handle(Request request, Respond respond, std::string_view* pattern = nullptr) const;

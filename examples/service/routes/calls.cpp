@@ -72,14 +72,19 @@ template <class Work> std::unique_ptr<Problem> problem_in(const Work& work) {
   } catch (const distilbert::Error& error) {
     return std::make_unique<Problem>(problem_of(error));
   } catch (const std::bad_alloc&) {
-    return std::make_unique<Problem>(Kind::overloaded, "out of memory");
-  } catch (const std::exception&) {
-    return std::make_unique<Problem>(Kind::internal, "Internal Server Error");
+    auto problem = std::make_unique<Problem>(Kind::overloaded, "out of memory");
+    problem->fault = problem->message;
+    return problem;
+  } catch (const std::exception& e) {
+    auto problem = std::make_unique<Problem>(Kind::internal, "Internal Server Error");
+    problem->fault = e.what();
+    return problem;
   }
 }
 
 Response refusal(ErrorStyle style, const Problem& problem) {
   Response response = style(problem);
+  response.fault = problem.fault;
   if (response.status == 429 || response.status == 503)
     response.fields.push_back({"Retry-After", "1"});
   return response;

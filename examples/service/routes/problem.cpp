@@ -49,6 +49,11 @@ const char* tei_type(Kind kind) {
 
 } // namespace
 
+Problem::Problem(Kind what_kind, std::string sentence) : kind(what_kind), message(std::move(sentence)) {
+  if (kind == Kind::model || kind == Kind::internal)
+    fault = message;
+}
+
 Problem::Problem(std::vector<Detail> wrong)
     : kind(Kind::invalid), message(sentence_of(wrong)), details(std::move(wrong)) {}
 

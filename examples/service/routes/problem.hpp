@@ -41,7 +41,8 @@ struct Problem : std::exception {
     internal,   // anything else
   };
 
-  Problem(Kind what_kind, std::string sentence) : kind(what_kind), message(std::move(sentence)) {}
+  /// Of the kinds `model` and `internal`, the sentence becomes the fault, too.
+  Problem(Kind what_kind, std::string sentence);
   /// What is wrong with a value; the message names its place.
   explicit Problem(std::vector<Detail> wrong);
 
@@ -50,6 +51,7 @@ struct Problem : std::exception {
   Kind kind;
   std::string message; // a sentence that holds nothing of the text
   std::vector<Detail> details;
+  std::string fault; // for the log: what went wrong within, if it did; holds nothing of the text
 };
 
 /// `text[1]`: as messages name a place; the whole body is `body`.

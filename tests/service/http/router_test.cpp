@@ -138,6 +138,9 @@ TEST_CASE("a request is answered once, whatever its handler does") {
   CHECK(ask(router, "GET", "/memory").status == 503);
   CHECK(ask(router, "GET", "/drops").status == 500);
   CHECK(ask(router, "GET", "/twice").body == "first");
+  CHECK(ask(router, "GET", "/throws").fault == "no"); // for the log
+  CHECK(ask(router, "GET", "/drops").fault == "the handler gave no answer");
+  CHECK(ask(router, "GET", "/twice").fault.empty());
 
   // Held, the answer is owed until the last holder lets go.
   Respond held;

@@ -2,11 +2,15 @@
 
 #include "service/inference/fake_engine.hpp"
 
+#include "service/observe/log.hpp"
 #include "service/observe/metrics.hpp"
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <thread>
+
+#include <unistd.h>
 
 using namespace service;
 using namespace service::test;
@@ -270,6 +274,28 @@ TEST_CASE("a text that fails fails its own call, and its batch mates are served"
     CHECK(busy.inference.calls() == 0);
     CHECK(busy.inference.waiting() == 0);
   }
+}
+
+TEST_CASE("why the model failed is logged, unless the text is to blame") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  LogOptions options;
+  options.descriptor = ends[1];
+  start_log(options);
+  Inference inference(std::make_shared<FakeEngine>(), {});
+  for (const std::int32_t id : {non_finite, invalid_id, strange, too_few_rows})
+    CHECK(ask(inference, {text({id})}).get().failure);
+  options.level = LogLevel::off;
+  start_log(options);
+  ::close(ends[1]);
+  std::string lines(4096, '\0');
+  lines.resize(static_cast<std::size_t>(::read(ends[0], lines.data(), lines.size())));
+  ::close(ends[0]);
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
+  CHECK(lines.find(R"("level":"ERROR","message":"the model failed","what":"the model's answer is not a finite number)") !=
+        lines.npos);
+  CHECK(lines.find(R"("what":"another number of rows than of texts")") != lines.npos);
+  CHECK(lines.find("an exception without words") != lines.npos);
 }
 
 TEST_CASE("memory that is short for one call is there again for those who wait for the same text") {

@@ -120,6 +120,7 @@ TEST_CASE("a model that fails says nothing of the reason's words in a way that b
   const Response response = service.post("/", "good");
   CHECK(response.status == 500);
   CHECK(response.body.rfind("{\"detail\":\"", 0) == 0);
+  CHECK(response.fault == "the model's run failed");
   CHECK(service.context.calls_in_flight == 0);
 }
 
@@ -132,12 +133,20 @@ TEST_CASE("a text that is no UTF-8, a reader that fails") {
   const Response response = service.post("/throws", "x");
   CHECK(response.status == 424);
   CHECK(response.body == R"({"error":"Internal Server Error","error_type":"Backend"})");
+  CHECK(response.fault == "whatever");
   service.router.add("POST", "/writes",
                      model_route(service.context, "predict", fastapi_error, [](Call& call) -> Writer {
                        call.add("good");
                        return [](const Answer&) -> Response { throw Problem(Kind::model, "inference_error"); };
                      }));
-  CHECK(service.post("/writes", "x").status == 500);
+  const Response failed = service.post("/writes", "x");
+  CHECK(failed.status == 500);
+  CHECK(failed.fault == "inference_error");
+  service.router.add("POST", "/no-memory", model_route(service.context, "predict", fastapi_error,
+                                                       [](Call&) -> Writer { throw std::bad_alloc(); }));
+  CHECK(service.post("/no-memory", "x").fault == "out of memory");
+  CHECK(service.post("/", "good").fault.empty());
+  CHECK(service.post("/", "\xFF").fault.empty()); // that is the client's
   CHECK(service.context.calls_in_flight == 0);
 }
 
