@@ -20,7 +20,8 @@ namespace service {
 class Inference::Work {
 public:
   Work(std::shared_ptr<const Engine> engine, const InferenceOptions& options)
-      : engine_(std::move(engine)), options_(options), cache_(options.cache_bytes) {
+      : engine_(std::move(engine)), options_(options), cache_(options.cache_bytes),
+        flights_(options.metrics) {
     try {
       for (std::size_t i = 0; i < std::max<std::size_t>(options.workers, 1); ++i)
         workers_.emplace_back([this] { work(); });

@@ -131,8 +131,8 @@ public:
 
   Counter& texts = catalogue.counter("distilbert_texts_total", "Texts answered");
   Counter& tokens = catalogue.counter("distilbert_tokens_total", "Tokens of the texts answered");
-  Histogram& queue_seconds = catalogue.histogram("distilbert_queue_seconds",
-                                                 "How long the texts of a call waited for a worker", request_seconds);
+  Histogram& queue_seconds =
+      catalogue.histogram("distilbert_queue_seconds", "How long a text waited for a worker", request_seconds);
   Histogram& batch_seconds =
       catalogue.histogram("distilbert_batch_seconds", "How long the model took for a batch", request_seconds);
   Family<Counter>& cache_texts =
@@ -220,7 +220,6 @@ void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens,
   }
   impl_->texts.Increment(count);
   impl_->tokens.Increment(static_cast<double>(tokens));
-  impl_->queue_seconds.Observe(seconds(queue));
 }
 
 void Metrics::batch(std::size_t texts, std::size_t tokens, Duration computed) {
@@ -232,6 +231,8 @@ void Metrics::batch(std::size_t texts, std::size_t tokens, Duration computed) {
 void Metrics::cache(std::string_view tier, std::string_view result, std::size_t texts) {
   (tier == "redis" ? impl_->redis_cache : impl_->memory_cache).add(result, static_cast<double>(texts));
 }
+
+void Metrics::waited(Duration queued) { impl_->queue_seconds.Observe(seconds(queued)); }
 
 void Metrics::queue(std::size_t texts) { impl_->te_queue.Set(static_cast<double>(texts)); }
 

@@ -40,6 +40,8 @@ public:
   void batch(std::size_t texts, std::size_t tokens, Duration computed);
   /// Texts looked up in a tier of the cache ("memory", "redis"): result is "hit", "miss" or "error".
   void cache(std::string_view tier, std::string_view result, std::size_t texts = 1);
+  /// One text has waited so long for a worker, or until nobody waited for it any more.
+  void waited(Duration queued);
   /// Texts that wait now.
   void queue(std::size_t texts);
 

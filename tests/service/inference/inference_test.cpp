@@ -214,6 +214,26 @@ TEST_CASE("who leaves takes no other along who waits for the same text") {
   CHECK(busy.engine->texts() == 2);
 }
 
+TEST_CASE("each text that queued is told of once, also of a call that is too late, and no other") {
+  Metrics metrics;
+  InferenceOptions options = one_text_a_batch();
+  options.metrics = &metrics;
+  Busy busy(options);
+  auto joined = ask(busy.inference, {text({1})}); // a text that the model has already
+  auto served = ask(busy.inference, {text({41}), text({42})});
+  Ask late;
+  late.texts = {text({43}), text({44}), text({42})};
+  late.deadline = Clock::now();
+  auto failed = ask(busy.inference, std::move(late));
+  busy.engine->open();
+  CHECK_FALSE(served.get().failure);
+  CHECK(failure_of(std::move(failed)) == Failure::Kind::timeout);
+  CHECK(row_of(ask(busy.inference, {text({45})})) == row({45})); // those before have left the queue
+  CHECK_FALSE(ask(busy.inference, {text({45}), text({41})}).get().failure); // from the cache
+  const std::string text = metrics.exposition();
+  CHECK(text.find("distilbert_queue_seconds_count 7\n") != text.npos); // 1, 41, 42, 43, 44, 42, 45
+}
+
 TEST_CASE("equal texts are computed once, within a call and across calls, waiting or running") {
   Busy busy;
   auto running = ask(busy.inference, {text({1})});
