@@ -80,8 +80,8 @@ unsigned usual_status(Kind kind) {
   case Kind::batch_size: return 413;
   case Kind::overloaded: return 429;
   case Kind::draining:
-  case Kind::timeout:
-  case Kind::gone: return 503;
+  case Kind::timeout: return 503;
+  case Kind::gone: return 499;
   case Kind::model:
   case Kind::internal: break;
   }

@@ -57,7 +57,8 @@ struct Problem : std::exception {
 /// `text[1]`: as messages name a place; the whole body is `body`.
 std::string name_of(const Path& path);
 
-/// The status that a kind has where the protocol does not have its own.
+/// The status that a kind has where the protocol does not have its own. Of `gone`, which only metrics and log see, it
+/// is nginx's 499.
 unsigned usual_status(Problem::Kind kind);
 
 /// TEI's word for te_request_failure{err}.

@@ -182,6 +182,7 @@ TEST_CASE("the statuses of each problem, and none of the text") {
                         {Kind::overloaded, 429, 429, 429, "Overloaded"},
                         {Kind::draining, 503, 503, 503, "Unhealthy"},
                         {Kind::timeout, 503, 503, 503, "Overloaded"},
+                        {Kind::gone, 499, 499, 499, "Overloaded"},
                         {Kind::model, 500, 424, 500, "Backend"},
                         {Kind::internal, 500, 424, 500, "Backend"}}) {
     const Problem problem(c.kind, "why");
