@@ -53,22 +53,27 @@ std::unique_ptr<RedisCache> open_redis(const ServiceOptions& options, const Engi
   redis.ttl = std::chrono::ceil<std::chrono::seconds>(options.redis_ttl);
   redis.budget = options.redis_budget;
   redis.metrics = &metrics;
-  redis.log = [](std::string_view event) { log(LogLevel::warning, event); };
+  redis.log = [](bool up, std::string_view why) {
+    if (up)
+      log(LogLevel::info, "Redis is back");
+    else
+      log(LogLevel::warning, "Redis is left alone", {{"why", why}});
+  };
   return std::make_unique<RedisCache>(std::move(redis));
 }
 
 void show_redis(const RedisStats& stats, Metrics& metrics) {
-  const auto gauge = [&](const char* name, const char* help, auto value) {
-    metrics.sample(name, help, [&stats, value] { return static_cast<double>(value(stats)); });
+  metrics.sample("distilbert_redis_up", "1: Redis is asked; 0: it failed, and is left alone for a moment", [&stats] {
+    return stats.breaker == RedisStats::Breaker::closed;
+  });
+  const auto total = [&](const char* name, const char* help, const std::atomic<std::uint64_t>& count) {
+    metrics.sample_total(name, help, [&count] { return static_cast<double>(count); });
   };
-  gauge("distilbert_redis_open", "Whether Redis is asked; 0: it failed, and is left alone for a moment",
-        [](const RedisStats& s) { return s.breaker == RedisStats::Breaker::closed; });
-  gauge("distilbert_redis_connects", "Connections made to Redis since the start",
-        [](const RedisStats& s) { return s.connects.load(); });
-  gauge("distilbert_redis_timeouts", "Look-ups that used up their budget since the start",
-        [](const RedisStats& s) { return s.timeouts.load(); });
-  gauge("distilbert_redis_bad_values", "Values found not to be valid, and deleted, since the start",
-        [](const RedisStats& s) { return s.bad_values.load(); });
+  total("distilbert_redis_connects_total", "Connections made to Redis", stats.connects);
+  total("distilbert_redis_timeouts_total", "Look-ups that used up their budget", stats.timeouts);
+  total("distilbert_redis_bad_values_total", "Values found not to be valid, and deleted", stats.bad_values);
+  total("distilbert_redis_stored_total", "Answers stored in Redis", stats.stored);
+  total("distilbert_redis_dropped_total", "Answers that were not stored", stats.dropped);
 }
 
 InferenceOptions inference_options(const ServiceOptions& options, RemoteCache* remote, Metrics& metrics) {

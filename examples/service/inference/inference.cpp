@@ -93,7 +93,8 @@ private:
       return refuse(Failure::Kind::overloaded, "the queue is full");
     answer.cached = keys.size() - call->missing;
     const std::size_t begun = call->missing ? board(call, std::move(keys), departure) : 0;
-    count("memory", "hit", answer.rows.size() - begun);
+    count("memory", "hit", answer.cached);
+    count("memory", "joined", call->missing - begun);
     count("memory", "miss", begun);
     calls_ += call->missing > 0;
     changed();

@@ -137,7 +137,7 @@ public:
       catalogue.histogram("distilbert_batch_seconds", "How long the model took for a batch", request_seconds);
   Family<Counter>& cache_texts =
       catalogue.family<Counter>("distilbert_cache_texts_total", "Texts looked up in the cache, by tier and result");
-  Counters memory_cache{cache_texts, "result", {"hit", "miss", "error"}, {{"tier", "memory"}}};
+  Counters memory_cache{cache_texts, "result", {"hit", "joined", "miss"}, {{"tier", "memory"}}};
   Counters redis_cache{cache_texts, "result", {"hit", "miss", "error"}, {{"tier", "redis"}}};
 
   Family<Counter>& requests =
@@ -160,6 +160,7 @@ public:
   struct Sample {
     std::string name, help;
     std::function<double()> value;
+    prometheus::MetricType type;
   };
   std::mutex samples_mutex;
   std::vector<Sample> samples;
@@ -242,7 +243,12 @@ void Metrics::build(const std::map<std::string, std::string>& labels) {
 
 void Metrics::sample(const std::string& name, const std::string& help, std::function<double()> value) {
   const std::lock_guard lock(impl_->samples_mutex);
-  impl_->samples.push_back({name, help, std::move(value)});
+  impl_->samples.push_back({name, help, std::move(value), prometheus::MetricType::Gauge});
+}
+
+void Metrics::sample_total(const std::string& name, const std::string& help, std::function<double()> value) {
+  const std::lock_guard lock(impl_->samples_mutex);
+  impl_->samples.push_back({name, help, std::move(value), prometheus::MetricType::Counter});
 }
 
 std::string Metrics::exposition() const {
@@ -251,8 +257,8 @@ std::string Metrics::exposition() const {
     const std::lock_guard lock(impl_->samples_mutex);
     for (const Impl::Sample& sample : impl_->samples) {
       prometheus::ClientMetric metric;
-      metric.gauge.value = sample.value();
-      families.push_back({sample.name, sample.help, prometheus::MetricType::Gauge, {std::move(metric)}});
+      (sample.type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value) = sample.value();
+      families.push_back({sample.name, sample.help, sample.type, {std::move(metric)}});
     }
   }
   for (prometheus::MetricFamily& family : process_metrics())

@@ -38,7 +38,8 @@ public:
             Duration tokenization, Duration queue, Duration inference);
   /// One batch that a worker ran.
   void batch(std::size_t texts, std::size_t tokens, Duration computed);
-  /// Texts looked up in a tier of the cache ("memory", "redis"): result is "hit", "miss" or "error".
+  /// Texts looked up in a tier of the cache: result is "hit", "miss", of "memory" also "joined" (somebody waits for the
+  /// same text already), and of "redis" also "error".
   void cache(std::string_view tier, std::string_view result, std::size_t texts = 1);
   /// One text has waited so long for a worker, or until nobody waited for it any more.
   void waited(Duration queued);
@@ -49,6 +50,8 @@ public:
   void build(const std::map<std::string, std::string>& labels);
   /// A gauge whose value is asked for at each exposition(), on the thread that calls it.
   void sample(const std::string& name, const std::string& help, std::function<double()> value);
+  /// The same for a counter, whose name ends in "_total".
+  void sample_total(const std::string& name, const std::string& help, std::function<double()> value);
 
   /// The text exposition format, version 0.0.4.
   std::string exposition() const;

@@ -232,6 +232,12 @@ TEST_CASE("each text that queued is told of once, also of a call that is too lat
   CHECK_FALSE(ask(busy.inference, {text({45}), text({41})}).get().failure); // from the cache
   const std::string text = metrics.exposition();
   CHECK(text.find("distilbert_queue_seconds_count 7\n") != text.npos); // 1, 41, 42, 43, 44, 42, 45
+  const auto of_memory = [&](const std::string& result, const char* texts) {
+    return text.find("{result=\"" + result + "\",tier=\"memory\"} " + texts + '\n') != text.npos;
+  };
+  CHECK(of_memory("hit", "2"));    // 45, 41
+  CHECK(of_memory("joined", "2")); // 1, 42
+  CHECK(of_memory("miss", "6"));
 }
 
 TEST_CASE("equal texts are computed once, within a call and across calls, waiting or running") {

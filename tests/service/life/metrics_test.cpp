@@ -101,6 +101,7 @@ TEST_CASE("queue, batches, cache") {
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="hit",tier="memory"})") == "5");
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="error",tier="redis"})") == "1");
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="miss",tier="redis"})") == "0");
+  CHECK(value(metrics, R"(distilbert_cache_texts_total{result="joined",tier="memory"})") == "0");
 }
 
 TEST_CASE("what is served, sampled gauges, the process") {
@@ -121,6 +122,13 @@ TEST_CASE("what is served, sampled gauges, the process") {
   CHECK(number("process_open_fds") >= 3);
   CHECK(number("process_max_fds") >= number("process_open_fds"));
   CHECK(number("process_threads") >= 1);
+}
+
+TEST_CASE("sampled counters") {
+  Metrics metrics;
+  metrics.sample_total("distilbert_redis_connects_total", "Connections", [] { return 7.0; });
+  CHECK(value(metrics, "distilbert_redis_connects_total") == "7");
+  CHECK(value(metrics, "# TYPE distilbert_redis_connects_total") == "counter");
 }
 
 TEST_CASE("many threads count together, while others look") {

@@ -139,6 +139,17 @@ def test_where_requests_are_logged(options, levels):
         assert {line["level"] for line in log_lines(server) if line["message"] == "request"} == levels
 
 
+def test_a_redis_that_is_not_there():
+    with ServerProcess(env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
+        deadline = time.monotonic() + 60
+        while series(server)["distilbert_redis_up"] == 1 and time.monotonic() < deadline:
+            server.post("/bulk-predict", {"text": [f"{TEXT} {time.monotonic()}"]})
+        assert series(server)["distilbert_redis_up"] == 0
+        server.stop()
+        warnings = [line for line in log_lines(server) if line["level"] == "WARNING"]
+    assert [(line["message"], line["why"]) for line in warnings] == [("Redis is left alone", "cannot connect")]
+
+
 def test_log_for_people():
     with ServerProcess(options=["--log-format", "text"]) as server:
         pass
