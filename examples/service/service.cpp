@@ -96,7 +96,6 @@ struct Service::Model {
     context.max_batch_tokens = options.inference.batch_tokens;
     context.request_timeout = options.request_timeout;
     context.page = options.page;
-    context.ready = true; // before that nobody gets here
     add_probe_routes(router, context);
     add_seed_routes(router, context);
     add_tei_routes(router, context);
@@ -142,6 +141,8 @@ void Service::load() {
                   {"model", model->context.model_name},
                   {"precision", precision},
                   {"isa", isa}});
+  metrics_.sample("distilbert_calls_in_flight", "Calls of the model that are not answered yet",
+                  [context = &model->context] { return static_cast<double>(context->calls_in_flight); });
   if (model->redis)
     show_redis(model->redis->stats(), metrics_);
   model_ = std::move(model);

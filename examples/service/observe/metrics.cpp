@@ -190,8 +190,7 @@ std::string_view method_label(std::string_view method) {
   return known != std::end(methods) ? *known : "other";
 }
 
-void Metrics::request(std::string_view method, std::string_view route, unsigned status,
-                      std::optional<Duration> whole) {
+void Metrics::request(std::string_view method, std::string_view route, unsigned status, std::optional<Duration> whole) {
   Impl::RequestMetrics& metrics = impl_->request(method_label(method), route, status);
   metrics.count.Increment();
   if (whole)
@@ -202,12 +201,9 @@ void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens,
                    Duration whole, Duration tokenization, Duration queue, Duration inference) {
   const char* method = texts == 1 ? "single" : "batch";
   const double count = static_cast<double>(texts);
-  TaskMetrics* task = kind == "embed" || kind == "embed_all" || kind == "similarity" ? &impl_->te_embed
-                      : kind == "predict" || kind == "rerank"                        ? &impl_->te_predict
-                                                                                     : nullptr;
+  TaskMetrics& task = kind == "embed" ? impl_->te_embed : impl_->te_predict;
   impl_->te_count.add(method, 1);
-  if (task != nullptr)
-    task->count.Increment(count);
+  task.count.Increment(count);
   if (!failure.empty())
     return impl_->te_failure.add(failure, 1);
 
@@ -215,10 +211,8 @@ void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens,
   impl_->te_request.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
   if (texts > 0)
     impl_->te_input_length.Observe(static_cast<double>(tokens) / count);
-  if (task != nullptr) {
-    task->success.Increment(count);
-    task->times.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
-  }
+  task.success.Increment(count);
+  task.times.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
   impl_->texts.Increment(count);
   impl_->tokens.Increment(static_cast<double>(tokens));
 }

@@ -30,10 +30,8 @@ public:
   /// One request answered. `route` is the pattern of the route, never the path; empty if no route matched. `whole`:
   /// how long that took; none where nobody knows when the request began.
   void request(std::string_view method, std::string_view route, unsigned status, std::optional<Duration> whole);
-  /// One call of the model's routes ("embed", "predict", ...) with so many texts; `failure` is one of TEI's words
-  /// ("batch_size", "validation", "tokenization", "overloaded", "inference", "model_type", "dropped") or empty. Of the
-  /// kinds, TEI's "te_embed_..." counts "embed", "embed_all" and "similarity", its "te_predict_..." "predict" and
-  /// "rerank"; "te_request_..." counts all.
+  /// One call of the model's routes, "embed" or "predict", with so many texts; `failure` is one of TEI's words
+  /// ("batch_size", "validation", "tokenization", "overloaded", "inference", "model_type", "dropped") or empty.
   void call(std::string_view kind, std::size_t texts, std::size_t tokens, std::string_view failure, Duration whole,
             Duration tokenization, Duration queue, Duration inference);
   /// One batch that a worker ran.

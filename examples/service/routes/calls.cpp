@@ -27,9 +27,7 @@ bool is_json(std::string_view type) {
   return lower == "application/json" || (lower.compare(0, 12, "application/") == 0 && ends("+json"));
 }
 
-void check_admission(const Context& context, const Request& request, bool any_type) {
-  if (context.refusing)
-    throw Problem(Kind::draining, "the service is about to end");
+void check_admission(const Request& request, bool any_type) {
   const std::string_view type = request.field("content-type"), coding = request.field("content-encoding");
   if (!any_type && !type.empty() && !is_json(type))
     throw Problem(Kind::media_type, "Unsupported Media Type: the body must be application/json");
@@ -122,7 +120,7 @@ private:
   void read(const Reader& reader, bool any_type) {
     if (!admitted_)
       throw Problem(Kind::overloaded, "Model is overloaded");
-    check_admission(context_, *request_, any_type);
+    check_admission(*request_, any_type);
     const auto start = Clock::now();
     writer_ = reader(call_);
     tokenization_ = Clock::now() - start;
@@ -259,12 +257,11 @@ Handler model_route(Context& context, const char* kind, ErrorStyle style, Reader
   };
 }
 
-Handler plain_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer) {
-  return [&context, style, answer = std::move(answer)](const std::shared_ptr<const Request>& request,
-                                                       const Respond& respond) {
+Handler plain_route(Context&, ErrorStyle style, std::function<Response(const Request&)> answer) {
+  return [style, answer = std::move(answer)](const std::shared_ptr<const Request>& request, const Respond& respond) {
     Response response;
     const auto problem = problem_in([&] {
-      check_admission(context, *request, request->body.empty());
+      check_admission(*request, request->body.empty());
       response = answer(*request);
     });
     respond(problem ? refusal(style, *problem) : std::move(response));

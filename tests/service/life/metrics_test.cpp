@@ -56,7 +56,7 @@ TEST_CASE("clients cannot add series") {
   const std::size_t before = lines(metrics);
   for (int i = 0; i < 1000; ++i) {
     metrics.request("X" + std::to_string(i), "", 405, 1ms);
-    metrics.call("kind" + std::to_string(i), 1, 5, "failure" + std::to_string(i), 1ms, 0ms, 0ms, 0ms);
+    metrics.call("predict", 1, 5, "failure" + std::to_string(i), 1ms, 0ms, 0ms, 0ms);
     metrics.cache("memory", "result" + std::to_string(i));
   }
   CHECK(lines(metrics) == before);
@@ -67,7 +67,7 @@ TEST_CASE("calls are counted under TEI's names and ours") {
   Metrics metrics;
   metrics.call("predict", 1, 9, "", 5ms, 1ms, 2ms, 3ms);
   metrics.call("embed", 4, 40, "", 5ms, 1ms, 2ms, 3ms);
-  metrics.call("infer", 2, 20, "", 5ms, 1ms, 2ms, 3ms);
+  metrics.call("predict", 2, 20, "", 5ms, 1ms, 2ms, 3ms);
   metrics.call("predict", 3, 0, "overloaded", 1ms, 0ms, 0ms, 0ms);
   CHECK(value(metrics, R"(te_request_count{method="single"})") == "1");
   CHECK(value(metrics, R"(te_request_count{method="batch"})") == "3");
@@ -77,8 +77,8 @@ TEST_CASE("calls are counted under TEI's names and ours") {
   CHECK(value(metrics, "te_request_duration_count") == "3");
   CHECK(value(metrics, "te_request_queue_duration_sum") == "0.006");
   CHECK(value(metrics, "te_request_input_length_sum") == "29");
-  CHECK(value(metrics, "te_predict_count") == "4");
-  CHECK(value(metrics, "te_predict_success") == "1");
+  CHECK(value(metrics, "te_predict_count") == "6");
+  CHECK(value(metrics, "te_predict_success") == "3");
   CHECK(value(metrics, "te_embed_success") == "4");
   CHECK(value(metrics, "te_embed_inference_duration_sum") == "0.003");
   CHECK(value(metrics, "distilbert_texts_total") == "7");
