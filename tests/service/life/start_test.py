@@ -70,6 +70,16 @@ def test_the_first_request_of_the_manual(manual):
             assert json.loads(shown)[0]["label"] == "POSITIVE"
 
 
+def test_the_pod_of_the_manual():
+    """It has minutes to start, and is not killed before it has ended."""
+    manual = (SOURCE / "examples/kubernetes/README.md").read_text()
+    settings = dict(re.findall(r"^\| `--([a-z-]+) SECONDS`.*?\| (\d+)\b[^|]*\| [^|]* \|$", manual, re.M))
+    grace = int(re.search(r"^terminationGracePeriodSeconds: (\d+)", manual, re.M)[1])
+    assert grace > int(settings["drain-delay"]) + int(settings["grace-limit"])
+    startup = re.search(r"startupProbe: .*periodSeconds: (\d+), failureThreshold: (\d+)", manual)
+    assert int(startup[1]) * int(startup[2]) >= 120
+
+
 def test_ipv6():
     command = [PROGRAM, "--model", SST2, "--host", "::1", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
