@@ -4,9 +4,11 @@
 #include "../service/http/server.hpp"
 #include "../service/observe/log.hpp"
 #include "../service/service.hpp"
+#include "descriptors.hpp"
 #include "options.hpp"
 #include "signals.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -46,6 +48,10 @@ void announce(const Options& options, const std::string& address) {
 void run(Options options) {
   Signals signals;
   service::start_log(options.log);
+  if (const std::size_t room = make_room_for(options.server.max_connections); room < options.server.max_connections)
+    service::log(LogLevel::warning, "the limit of open files is too low for all connections",
+                 {{"max_connections", static_cast<std::int64_t>(options.server.max_connections)},
+                  {"room_for", static_cast<std::int64_t>(room)}});
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
 

@@ -113,7 +113,7 @@ def test_scrapes_under_load():
 
 
 def test_log_has_events_but_no_text():
-    with ServerProcess(options=["--log-level", "debug"]) as server:
+    with ServerProcess(options=["--log-level", "debug", "--max-connections", "100"]) as server:
         server.post("/bulk-predict", {"text": [TEXT]}, fields={"traceparent": PARENT, "X-Request-Id": "id-1"})
         server.post("/bulk-predict?" + "q=marmalade", f'{{"text": "{TEXT}"')
         server.get("/xylophone/marmalade")
@@ -140,7 +140,7 @@ def test_where_requests_are_logged(options, levels):
 
 
 def test_a_redis_that_is_not_there():
-    with ServerProcess(env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
+    with ServerProcess(options=["--max-connections", "100"], env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
         deadline = time.monotonic() + 60
         while series(server)["distilbert_redis_up"] == 1 and time.monotonic() < deadline:
             server.post("/bulk-predict", {"text": [f"{TEXT} {time.monotonic()}"]})
