@@ -93,8 +93,8 @@ CLI::Validator segment() {
   return CLI::Validator(
       [](const std::string& text) {
         const bool good = text != "." && text != ".." && std::none_of(text.begin(), text.end(), [](char c) {
-          return c == '/' || static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-        });
+                            return c == '/' || static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+                          });
         return good ? "" : "a name in a path is not . or .., and holds no slash and no control character";
       },
       "");
@@ -167,8 +167,9 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.group("Model");
   settings.add("--model", "DISTILBERT_MODEL", "DIR", raw.model,
                "Model directory; by default the model that comes with the program");
-  settings.add("--served-model-name", "SERVED_MODEL_NAME", "NAME", service.model_name,
-               "What clients call the model; by default the name of its directory")
+  settings
+      .add("--served-model-name", "SERVED_MODEL_NAME", "NAME", service.model_name,
+           "What clients call the model; by default the name of its directory")
       ->check(segment());
   settings.add("--precision", "DISTILBERT_PRECISION", "P", raw.precision,
                "fp32, bf16 or int8; by default the one that the model is stored in");
@@ -208,6 +209,8 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
                       1'000'000, "Most requests in work or waiting; above it 429; by default 512");
   settings.add_number("--max-client-batch-size", "MAX_CLIENT_BATCH_SIZE", service.max_client_batch_size, 1, 1'000'000,
                       "Most texts of one request, where the route's protocol has such a limit;\nby default 32");
+  settings.add_number("--max-bulk-texts", "MAX_BULK_TEXTS", service.max_bulk_texts, 1, 1'000'000,
+                      "Most texts of one request elsewhere; by default 4096");
   settings.add_number("--max-batch-tokens", "MAX_BATCH_TOKENS", service.inference.batch_tokens, 1, 1'000'000,
                       "Tokens that the model computes at a time; by default 256");
   settings.add_number("--max-queue-texts", "MAX_QUEUE_TEXTS", service.inference.queue_texts, 1, 10'000'000,

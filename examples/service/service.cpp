@@ -12,6 +12,7 @@
 #include <distilbert/version.hpp>
 #include <distilbert/weights/pack.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -91,7 +92,8 @@ struct Service::Model {
         inference(engine, inference_options(options, redis.get(), metrics)), context{inference, metrics},
         router(options.root_path) {
     context.model_name = name_of(options);
-    context.max_client_batch_size = options.max_client_batch_size;
+    context.max_client_batch_size = std::min(options.max_client_batch_size, options.inference.queue_texts);
+    context.max_bulk_texts = std::min(options.max_bulk_texts, options.inference.queue_texts);
     context.max_concurrent_requests = options.max_concurrent_requests;
     context.max_batch_tokens = options.inference.batch_tokens;
     context.request_timeout = options.request_timeout;

@@ -32,7 +32,10 @@ struct ServiceOptions {
   std::chrono::milliseconds redis_budget{10};
   std::string root_path; // "/project": the routes are found there, too
   std::string api_key;   // empty: everybody may use the model
+  // Texts of a call, where the protocol has a limit of its own and where it has none; a call for more than may wait
+  // would never be answered, and is refused for that, too.
   std::size_t max_client_batch_size = 32;
+  std::size_t max_bulk_texts = 4096;
   std::size_t max_concurrent_requests = 512;
   std::chrono::milliseconds request_timeout{30'000};
   bool page = true;

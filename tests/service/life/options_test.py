@@ -32,6 +32,7 @@ SETTINGS = {
     "--max-connections": ("10", "many"),
     "--max-concurrent-requests": ("10", "1.5"),
     "--max-client-batch-size": ("10", "0"),
+    "--max-bulk-texts": ("10", "0"),
     "--max-batch-tokens": ("512", "0"),
     "--max-queue-texts": ("10", "0"),
     "--request-timeout": ("0.5", "0"),

@@ -148,6 +148,22 @@ TEST_CASE("requests are counted by pattern, with and without the root path") {
   CHECK(text.find(R"(model="sst2")") != text.npos);
 }
 
+TEST_CASE("a call for more texts than may ever wait is too large, not too early") {
+  ServiceOptions options = sst2();
+  options.max_bulk_texts = 3;
+  const auto status = [&](const char* path, const char* body) {
+    Service service(options);
+    service.load();
+    return ask(service, "POST", path, {}, body).status;
+  };
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c"]})") == 200);
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c","d"]})") == 413);
+  options.inference.queue_texts = 2;
+  CHECK(status("/bulk-predict", R"({"text":["a","b"]})") == 200);
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c"]})") == 413);
+  CHECK(status("/predict", R"({"inputs":[["a"],["b"],["c"]]})") == 422);
+}
+
 TEST_CASE("the name of the model is that of its directory, or the one given") {
   for (const auto& [directory, name, expected] : {std::tuple{"/models/sst2/", "", "sst2"},
                                                   {"/models/sst2/../sst2/.", "", "sst2"},
