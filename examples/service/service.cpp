@@ -1,9 +1,11 @@
 #include "service.hpp"
 
 #include "api_key.hpp"
+#include "http/detail.hpp"
 #include "inference/redis_cache.hpp"
 #include "observe/log.hpp"
 #include "observe/trace.hpp"
+#include "routes/openai.hpp"
 #include "routes/routes.hpp"
 
 #include "../common/format.hpp"
@@ -40,8 +42,15 @@ Response not_loaded() {
   return {503, "application/json", {{"Retry-After", "1"}}, R"({"detail":"The model is not loaded yet"})"};
 }
 
-Response unauthorized() {
-  return {401, "application/json", {{"WWW-Authenticate", "Bearer"}}, R"({"detail":"The API key is missing or wrong"})"};
+/// In the form of the route's protocol, where that has one.
+Response unauthorized(const Request& request) {
+  constexpr const char* words = "The API key is missing or wrong";
+  Response response = request.path.ends_with("/v1/embeddings") || request.path.ends_with("/classify")
+                          ? openai_error({Problem::Kind::invalid, words})
+                          : detail(401, words);
+  response.status = 401;
+  response.fields.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
 }
 
 /// The cache that replicas share, if there is one.
@@ -64,9 +73,8 @@ std::unique_ptr<RedisCache> open_redis(const ServiceOptions& options, const Engi
 }
 
 void show_redis(const RedisStats& stats, Metrics& metrics) {
-  metrics.sample("distilbert_redis_up", "1: Redis is asked; 0: it failed, and is left alone for a moment", [&stats] {
-    return stats.breaker == RedisStats::Breaker::closed;
-  });
+  metrics.sample("distilbert_redis_up", "1: Redis is asked; 0: it failed, and is left alone for a moment",
+                 [&stats] { return stats.breaker == RedisStats::Breaker::closed; });
   const auto total = [&](const char* name, const char* help, const std::atomic<std::uint64_t>& count) {
     metrics.sample_total(name, help, [&count] { return static_cast<double>(count); });
   };
@@ -115,7 +123,8 @@ struct Service::Model {
 
 /// A request between its arrival and its answer.
 struct Service::Exchange {
-  explicit Exchange(const Request& request) : trace(request), method(method_label(request.method)), received(request.received) {}
+  explicit Exchange(const Request& request)
+      : trace(request), method(method_label(request.method)), received(request.received) {}
 
   Trace trace;
   std::string_view method; // as a label
@@ -163,7 +172,7 @@ void Service::handle(Request request, Respond respond) {
     respond(std::move(response));
   };
   if (!authorized(request, options_.api_key))
-    return finish(unauthorized());
+    return finish(unauthorized(request));
   if (const Router* router = router_.load(std::memory_order_acquire))
     return router->handle(std::move(request), std::move(finish), &exchange->route);
   starting_->handle(

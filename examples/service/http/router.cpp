@@ -107,7 +107,7 @@ Router::Router(std::string root_path) : root_path_(std::move(root_path)) {
     root_path_.pop_back();
 }
 
-void Router::add(std::string method, std::string pattern, Handler handler) {
+void Router::add(std::string method, std::string pattern, Handler handler, bool listed) {
   Path* path = nullptr;
   if (pattern.find("{}") == pattern.npos) {
     path = &literal_.try_emplace(pattern, Path{pattern, {}}).first->second;
@@ -120,7 +120,8 @@ void Router::add(std::string method, std::string pattern, Handler handler) {
   for (const Method& there : path->methods)
     if (there.name == method)
       throw std::invalid_argument("Two routes for " + method + ' ' + pattern);
-  names_.push_back(method + ' ' + pattern);
+  if (listed)
+    names_.push_back(method + ' ' + pattern);
   path->methods.push_back({std::move(method), std::move(handler)});
 }
 

@@ -33,6 +33,7 @@ struct Problem : std::exception {
     invalid,    // JSON, but not what the route takes; details says what is wrong, unless message says it all
     empty,      // no text where there must be one
     batch_size, // too many texts
+    model_type, // the route is for models of another task
     overloaded, // try again later
     draining,   // the service is about to end, or not ready
     timeout,    // its turn did not come in time

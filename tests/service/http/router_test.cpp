@@ -122,6 +122,14 @@ TEST_CASE("root path, and a slash too many") {
   }
 }
 
+TEST_CASE("a route that is not listed is there all the same") {
+  Router router;
+  router.add("GET", "/a", named("a"));
+  router.add("GET", "/b", named("b"), false);
+  CHECK(router.routes() == std::vector<std::string>{"GET /a"});
+  CHECK(ask(router, "GET", "/b").body == "b at /b");
+}
+
 TEST_CASE("a request is answered once, whatever its handler does") {
   Router router;
   router.add("GET", "/throws", [](const auto&, const Respond&) { throw std::runtime_error("no"); });

@@ -126,6 +126,13 @@ TEST_CASE("the model needs the key, probes do not") {
   const Response refused = predict(service);
   CHECK(refused.status == 401);
   CHECK(field(refused, "WWW-Authenticate") == "Bearer");
+  CHECK(refused.body == R"({"detail":"The API key is missing or wrong"})");
+  for (const char* path : {"/v1/embeddings", "/classify"}) {
+    const Response of_openai = ask(service, "POST", path);
+    CHECK(of_openai.status == 401);
+    CHECK(field(of_openai, "WWW-Authenticate") == "Bearer");
+    CHECK(of_openai.body.rfind(R"({"error":{"message":"The API key is missing or wrong",)", 0) == 0);
+  }
   CHECK(predict(service, {{"authorization", "Bearer other"}}).status == 401);
   CHECK(predict(service, {{"authorization", "Bearer secret"}}).status == 200);
   CHECK(predict(service, {{"x-api-key", "secret"}}).status == 200);

@@ -138,8 +138,9 @@ TEST_CASE("a text that is no UTF-8, a reader that fails") {
   const Response failed = service.post("/writes", "x");
   CHECK(failed.status == 500);
   CHECK(failed.fault == "inference_error");
-  service.router.add("POST", "/no-memory", model_route(service.context, "predict", fastapi_error,
-                                                       [](Call&) -> Writer { throw std::bad_alloc(); }));
+  service.router.add("POST", "/no-memory", model_route(service.context, "predict", fastapi_error, [](Call&) -> Writer {
+                       throw std::bad_alloc();
+                     }));
   CHECK(service.post("/no-memory", "x").fault == "out of memory");
   CHECK(service.post("/", "good").fault.empty());
   CHECK(service.post("/", "\xFF").fault.empty()); // that is the client's
@@ -175,6 +176,7 @@ TEST_CASE("the statuses of each problem, and none of the text") {
                         {Kind::invalid, 422, 422, 400, "Validation"},
                         {Kind::empty, 422, 400, 400, "Empty"},
                         {Kind::batch_size, 413, 422, 413, "Validation"},
+                        {Kind::model_type, 424, 424, 424, "Backend"},
                         {Kind::overloaded, 429, 429, 429, "Overloaded"},
                         {Kind::draining, 503, 503, 503, "Unhealthy"},
                         {Kind::timeout, 503, 503, 503, "Overloaded"},
