@@ -4,9 +4,11 @@
 #include "../service/http/server.hpp"
 #include "../service/observe/log.hpp"
 #include "../service/service.hpp"
+#include "descriptors.hpp"
 #include "options.hpp"
 #include "signals.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -46,10 +48,15 @@ void announce(const Options& options, const std::string& address) {
 void run(Options options) {
   static Signals signals;
   service::start_log(options.log);
+  if (const std::size_t room = make_room_for(options.server.max_connections); room < options.server.max_connections)
+    service::log(LogLevel::warning, "the limit of open files is too low for all connections",
+                 {{"max_connections", static_cast<std::int64_t>(options.server.max_connections)},
+                  {"room_for", static_cast<std::int64_t>(room)}});
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
 
   service::Service service(options.service);
+  options.server.on_own_answer = [&service](auto method, auto status) { service.carrier_answered(method, status); };
   service::Server server(options.server, [&](service::Request request, service::Respond respond) {
     service.handle(std::move(request), std::move(respond));
   });

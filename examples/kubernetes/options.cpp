@@ -22,6 +22,9 @@
 
 namespace {
 
+// The least seconds of a time that must pass: for a message over the network, and for what a pause in it must not end.
+constexpr const char *instant = "0.001", *exchange = "0.1";
+
 constexpr const char* description =
     R"(Serves a model over HTTP: the routes of Text Embeddings Inference, of KServe's Open Inference Protocol and of
 OpenAI's embeddings, described at /docs and /openapi.json; a page for people at /; metrics at /metrics.
@@ -85,6 +88,18 @@ CLI::Validator address() {
       "");
 }
 
+/// What stands for the model in a path: "/v1/models/NAME". A slash would make two segments of it.
+CLI::Validator segment() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const bool good = text != "." && text != ".." && std::none_of(text.begin(), text.end(), [](char c) {
+                            return c == '/' || static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+                          });
+        return good ? "" : "a name in a path is not . or .., and holds no slash and no control character";
+      },
+      "");
+}
+
 CLI::Validator root_path() {
   return CLI::Validator(
       [](const std::string& text) {
@@ -115,14 +130,15 @@ public:
                           std::uint64_t most, const std::string& help) {
     return add(flag, variable, "N", value, help)->check(cli::whole_number(least, most));
   }
-  /// A time in seconds, up to a day
-  CLI::Option* add_time(const char* flag, const char* variable, std::chrono::milliseconds& value,
+  /// A time in seconds, up to a day.
+  CLI::Option* add_time(const char* flag, const char* variable, std::chrono::milliseconds& value, const char* least,
                         const std::string& help) {
-    const auto read = [&value, flag](const std::string& text) {
+    const auto read = [&value, flag, least](const std::string& text) {
       double seconds = -1;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-      if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0 && seconds <= 86'400))
-        throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from 0 to 86400");
+      if (error != std::errc() || end != text.data() + text.size() ||
+          !(seconds >= std::strtod(least, nullptr) && seconds <= 86'400))
+        throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from " + least + " to 86400");
       value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
     };
     return common(app_.add_option_function<std::string>(flag, read, help)->type_name("SECONDS"), variable);
@@ -151,8 +167,10 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.group("Model");
   settings.add("--model", "DISTILBERT_MODEL", "DIR", raw.model,
                "Model directory; by default the model that comes with the program");
-  settings.add("--served-model-name", "SERVED_MODEL_NAME", "NAME", service.model_name,
-               "What clients call the model; by default the name of its directory");
+  settings
+      .add("--served-model-name", "SERVED_MODEL_NAME", "NAME", service.model_name,
+           "What clients call the model; by default the name of its directory")
+      ->check(segment());
   settings.add("--precision", "DISTILBERT_PRECISION", "P", raw.precision,
                "fp32, bf16 or int8; by default the one that the model is stored in");
   settings.add_number(
@@ -191,18 +209,20 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
                       1'000'000, "Most requests in work or waiting; above it 429; by default 512");
   settings.add_number("--max-client-batch-size", "MAX_CLIENT_BATCH_SIZE", service.max_client_batch_size, 1, 1'000'000,
                       "Most texts of one request, where the route's protocol has such a limit;\nby default 32");
+  settings.add_number("--max-bulk-texts", "MAX_BULK_TEXTS", service.max_bulk_texts, 1, 1'000'000,
+                      "Most texts of one request elsewhere; by default 4096");
   settings.add_number("--max-batch-tokens", "MAX_BATCH_TOKENS", service.inference.batch_tokens, 1, 1'000'000,
                       "Tokens that the model computes at a time; by default 256");
   settings.add_number("--max-queue-texts", "MAX_QUEUE_TEXTS", service.inference.queue_texts, 1, 10'000'000,
                       "Most texts that wait; by default 16384");
-  settings.add_time("--request-timeout", "REQUEST_TIMEOUT", service.request_timeout,
+  settings.add_time("--request-timeout", "REQUEST_TIMEOUT", service.request_timeout, instant,
                     "How long a request may wait for the model; by default 30");
-  settings.add_time("--header-timeout", "HEADER_TIMEOUT", server.header_timeout,
+  settings.add_time("--header-timeout", "HEADER_TIMEOUT", server.header_timeout, exchange,
                     "From the first byte of a request to the end of its header; by default 5");
-  settings.add_time("--body-timeout", "BODY_TIMEOUT", server.body_timeout, "For the body; by default 10");
-  settings.add_time("--write-timeout", "WRITE_TIMEOUT", server.write_timeout,
+  settings.add_time("--body-timeout", "BODY_TIMEOUT", server.body_timeout, exchange, "For the body; by default 10");
+  settings.add_time("--write-timeout", "WRITE_TIMEOUT", server.write_timeout, exchange,
                     "For a client to take the answer; by default 10");
-  settings.add_time("--idle-timeout", "IDLE_TIMEOUT", server.idle_timeout, "Between requests; by default 75");
+  settings.add_time("--idle-timeout", "IDLE_TIMEOUT", server.idle_timeout, exchange, "Between requests; by default 75");
 
   settings.group("Cache");
   settings.add_number("--cache-megabytes", "CACHE_MEGABYTES", raw.cache_megabytes, 0, 1'000'000,
@@ -210,14 +230,15 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.add("--redis-url", "REDIS_URL", "URL", raw.redis_url,
                "A cache that replicas share: redis://[[user]:password@]host[:port][/database],\nor "
                "unix://[[user]:password@]/path[?db=database]");
-  settings.add_time("--redis-ttl", "REDIS_TTL", service.redis_ttl, "How long an answer stays in it; by default 86400");
-  settings.add_time("--redis-budget", "REDIS_BUDGET", service.redis_budget,
+  settings.add_time("--redis-ttl", "REDIS_TTL", service.redis_ttl, "0",
+                    "How long an answer stays in it; by default 86400; 0: until Redis evicts it");
+  settings.add_time("--redis-budget", "REDIS_BUDGET", service.redis_budget, instant,
                     "How long to wait for it, at most; by default 0.01");
 
   settings.group("Life");
-  settings.add_time("--drain-delay", "DRAIN_DELAY", options.drain_delay,
+  settings.add_time("--drain-delay", "DRAIN_DELAY", options.drain_delay, "0",
                     "From the signal to end until no new connection is taken;\nby default 5 in a pod, 0 elsewhere");
-  settings.add_time("--grace-limit", "GRACE_LIMIT", options.grace_limit,
+  settings.add_time("--grace-limit", "GRACE_LIMIT", options.grace_limit, "0",
                     "Then, for all that is accepted to be answered; by default 20");
   settings.add("--log-level", "LOG_LEVEL", "LEVEL", raw.log_level,
                "debug, info, warning, error or off; by default info");

@@ -5,6 +5,7 @@
 #include "http/router.hpp"
 #include "inference/inference.hpp"
 #include "inference/redis_url.hpp"
+#include "observe/log.hpp"
 #include "observe/metrics.hpp"
 
 #include <distilbert/load_options.hpp>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace service {
 
@@ -31,7 +33,10 @@ struct ServiceOptions {
   std::chrono::milliseconds redis_budget{10};
   std::string root_path; // "/project": the routes are found there, too
   std::string api_key;   // empty: everybody may use the model
+  // Texts of a call, where the protocol has a limit of its own and where it has none; a call for more than may wait
+  // would never be answered, and is refused for that, too.
   std::size_t max_client_batch_size = 32;
+  std::size_t max_bulk_texts = 4096;
   std::size_t max_concurrent_requests = 512;
   std::chrono::milliseconds request_timeout{30'000};
   bool page = true;
@@ -56,6 +61,9 @@ public:
   /// Answers a request, now or later. Thread-safe.
   void handle(Request request, Respond respond);
 
+  /// Counts and logs an answer that the carrier gave without asking handle(). Thread-safe.
+  void carrier_answered(std::string_view method, unsigned status);
+
   /// From now on it is not ready, but still answers. After load().
   void drain();
 
@@ -69,6 +77,7 @@ private:
   void complete(const Exchange& exchange, Response& response);
 
   ServiceOptions options_;
+  LogLevel request_level_;
   Metrics metrics_;
   std::unique_ptr<Router> starting_;
   std::unique_ptr<Model> model_;

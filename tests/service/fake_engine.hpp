@@ -68,9 +68,7 @@ private:
 
 /// Everything behind the routes; add routes to `router`, then ask.
 struct FakeService {
-  explicit FakeService(std::shared_ptr<const Engine> engine) : inference(std::move(engine), {}) {
-    context.ready = true;
-  }
+  explicit FakeService(std::shared_ptr<const Engine> engine) : inference(std::move(engine), {}) {}
   explicit FakeService(Task task) : FakeService(std::make_shared<const FakeEngine>(task)) {}
 
   /// Sends a request and waits for its answer.

@@ -48,6 +48,7 @@ struct Response {
   std::string content_type = "application/json"; // empty: the field is left out
   std::vector<Field> fields;                     // further header fields; framing is the carrier's work
   std::string body;
+  std::string fault = {}; // what went wrong within, if something did: for the log alone; holds nothing of the request
 };
 
 /// Takes the answer to one request. Must be called once, on any thread; when it throws, or all copies are gone unused,

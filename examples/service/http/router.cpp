@@ -13,6 +13,12 @@ namespace service {
 
 namespace {
 
+Response fault(unsigned status, std::string_view words, std::string cause) {
+  Response response = detail(status, words);
+  response.fault = std::move(cause);
+  return response;
+}
+
 /// An answer that is owed: given once, whatever the handler does.
 class Owed {
 public:
@@ -21,7 +27,7 @@ public:
   Owed& operator=(const Owed&) = delete;
   ~Owed() {
     try {
-      give(detail(500, "Internal Server Error"));
+      give(fault(500, "Internal Server Error", "the handler gave no answer"));
     } catch (...) { // whoever waits finds that nobody is left to answer
     }
   }
@@ -108,7 +114,7 @@ Router::Router(std::string root_path) : root_path_(std::move(root_path)) {
     root_path_.pop_back();
 }
 
-void Router::add(std::string method, std::string pattern, Handler handler) {
+void Router::add(std::string method, std::string pattern, Handler handler, bool listed) {
   Path* path = nullptr;
   if (pattern.find("{}") == pattern.npos) {
     path = &literal_.try_emplace(pattern, Path{pattern, {}}).first->second;
@@ -121,7 +127,8 @@ void Router::add(std::string method, std::string pattern, Handler handler) {
   for (const Method& there : path->methods)
     if (there.name == method)
       throw std::invalid_argument("Two routes for " + method + ' ' + pattern);
-  names_.push_back(method + ' ' + pattern);
+  if (listed)
+    names_.push_back(method + ' ' + pattern);
   path->methods.push_back({std::move(method), std::move(handler)});
 }
 
@@ -171,11 +178,13 @@ void Router::handle(Request request, Respond respond, std::string_view* pattern)
     method->handler(std::make_shared<const Request>(std::move(request)),
                     [owed](Response response) { owed->give(std::move(response)); });
   } catch (const std::bad_alloc&) {
-    Response response = detail(503, "Out of memory");
+    Response response = fault(503, "Out of memory", "out of memory");
     response.fields.push_back({"Retry-After", "1"});
     owed->give(std::move(response));
+  } catch (const std::exception& e) {
+    owed->give(fault(500, "Internal Server Error", e.what()));
   } catch (...) {
-    owed->give(detail(500, "Internal Server Error"));
+    owed->give(fault(500, "Internal Server Error", "an exception without words"));
   }
 }
 

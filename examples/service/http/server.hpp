@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace service {
 
@@ -26,6 +27,9 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{10'000}; // for a client to take the answer
   std::chrono::milliseconds idle_timeout{75'000};  // between requests, and before the first; closed without a word
   std::chrono::milliseconds linger_timeout{2'000}; // for a client to close after the last answer
+  // Told of each answer that no handler gives: to what is no request, too long, too late, one connection too many, or
+  // `OPTIONS *`. The method may be empty or anything. Runs on the threads of connections; must not throw.
+  std::function<void(std::string_view method, unsigned status)> on_own_answer = {};
 };
 
 /// A server that listens from its construction on. All methods are safe from any thread but those of its connections,

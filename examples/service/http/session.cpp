@@ -155,7 +155,7 @@ void Session::work() {
   ++lane_.state().unanswered;
   lane_.enter(*this, Stage::work);
   if (request.path == "*")
-    return answer({204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
+    return answer_ourselves(request.method, {204, {}, {{"Allow", "GET, POST, OPTIONS"}}, {}});
   try {
     const auto answerer = std::make_shared<Answerer>(Answerer{lane_.weak_from_this(), weak_from_this(), requests_});
     answerer_ = answerer;
@@ -169,7 +169,8 @@ void Session::work() {
       });
     });
   } catch (const std::exception&) {
-    take_answer(requests_, detail(500, "Internal Server Error"));
+    if (stage == Stage::work && socket_.is_open())
+      answer_ourselves({}, detail(500, "Internal Server Error"));
   }
   if (stage == Stage::work)
     watch();
@@ -204,9 +205,16 @@ void Session::refuse(const Refusal& refusal) {
   if (refusal.status == 503)
     response.fields.push_back({"Retry-After", "1"});
   keep_alive_ = false;
-  bodiless_ = reader_.head().request.method == "HEAD";
+  const std::string method = reader_.head().request.method;
+  bodiless_ = method == "HEAD";
   reader_.take(); // whatever has come of it makes room
   body_share_.release();
+  answer_ourselves(method, std::move(response));
+}
+
+void Session::answer_ourselves(std::string_view method, Response response) {
+  if (const auto& told = lane_.state().options.on_own_answer)
+    told(method, response.status);
   answer(std::move(response));
 }
 

@@ -51,6 +51,7 @@ private:
   void watch();
   void refuse(const Refusal& refusal);
   void take_answer(std::uint64_t request, Response response);
+  void answer_ourselves(std::string_view method, Response response);
   void answer(Response response);
   void answered();
   void linger();

@@ -1,11 +1,14 @@
 #include "batch_run.hpp"
 
+#include "../observe/log.hpp"
+
 #include <distilbert/error.hpp>
 
 #include <iterator>
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +27,11 @@ Failure::Kind kind_of(distilbert::ErrorCode code) {
   case distilbert::ErrorCode::non_finite_result: return Failure::Kind::model;
   default: return Failure::Kind::internal;
   }
+}
+
+void report(Failure::Kind kind, std::string_view what) {
+  if (kind != Failure::Kind::invalid)
+    log(LogLevel::error, "the model failed", {{"what", what}});
 }
 
 /// Throws what the engine does, and std::bad_alloc; then some flights may have their rows.
@@ -58,9 +66,14 @@ bool run(const Engine& engine, Iterator first, Iterator last, Metrics* metrics) 
   } catch (const distilbert::Error& e) {
     kind = kind_of(e.code());
     message = distilbert::describe(e.code()); // what() may say more, but of a text by its place in the batch
+    report(kind, e.what());
   } catch (const std::bad_alloc&) {
     message = "the memory for it cannot be had";
+    report(kind, message);
+  } catch (const std::exception& e) {
+    report(kind, e.what());
   } catch (...) {
+    report(kind, "an exception without words");
   }
   for (; first != last; ++first) {
     first->row = nullptr;

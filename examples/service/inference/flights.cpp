@@ -1,5 +1,7 @@
 #include "flights.hpp"
 
+#include "../observe/metrics.hpp"
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -77,9 +79,11 @@ Flights::List Flights::take(std::size_t most_tokens, Clock::time_point now, Answ
     tokens += flight.key.tokens();
     if (!taken.empty() && tokens > most_tokens)
       break;
-    for (const Flight::Waiter& waiter : flight.waiters)
-      waiter.call->answer.queued =
-          std::max<std::chrono::nanoseconds>(waiter.call->answer.queued, now - waiter.call->asked);
+    for (const Flight::Waiter& waiter : flight.waiters) {
+      PendingAsk& call = *waiter.call;
+      call.answer.queued = std::max<std::chrono::nanoseconds>(call.answer.queued, now - call.asked);
+      waited(call, now);
+    }
     count(flight, 0);
     taken.splice(taken.end(), queue, queue.begin());
   }
@@ -137,6 +141,11 @@ TextKey Flights::end(List& list, List::iterator flight) {
   return key;
 }
 
+void Flights::waited(const PendingAsk& call, Clock::time_point now) const {
+  if (metrics_)
+    metrics_->waited(now - call.asked);
+}
+
 void Flights::count(Flight& flight, std::size_t waiting) {
   waiting_ = waiting_ - flight.waiting + waiting;
   flight.waiting = waiting;
@@ -149,6 +158,8 @@ void Flights::prune(Flight& flight, Clock::time_point now, Answered& answered) {
       answered.fail(waiter.call, Failure::Kind::gone, "the caller has left");
     else if (!call.answered && call.deadline <= now)
       answered.fail(waiter.call, Failure::Kind::timeout, "the deadline passed before the model had time");
+    if (call.answered)
+      waited(call, now);
     return call.answered;
   });
 }

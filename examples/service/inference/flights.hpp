@@ -65,6 +65,9 @@ class Flights {
 public:
   using List = std::list<Flight>;
 
+  /// Tells `metrics`, unless that is null, how long each text of each call waited in a queue.
+  explicit Flights(Metrics* metrics = nullptr) : metrics_(metrics) {}
+
   /// The flight of an equal text, or null.
   Flight* find(const TextKey& key) const;
   /// Begins the flight of a text that has none: the last of `list`, in which it stays until queue() or end(). Throws
@@ -94,12 +97,14 @@ public:
   std::size_t waiting() const { return waiting_; }
 
 private:
+  void waited(const PendingAsk& call, Clock::time_point now) const;
   void count(Flight& flight, std::size_t waiting);
   void prune(Flight& flight, Clock::time_point now, Answered& answered);
 
   std::unordered_map<const TextKey*, Flight*, SameKey, SameKey> all_;
   std::array<List, 2> queues_; // by Output
   std::size_t waiting_ = 0;
+  Metrics* metrics_;
 };
 
 } // namespace service

@@ -20,7 +20,7 @@ namespace service {
 class Inference::Work {
 public:
   Work(std::shared_ptr<const Engine> engine, const InferenceOptions& options)
-      : engine_(std::move(engine)), options_(options), cache_(options.cache_bytes) {
+      : engine_(std::move(engine)), options_(options), cache_(options.cache_bytes), flights_(options.metrics) {
     try {
       for (std::size_t i = 0; i < std::max<std::size_t>(options.workers, 1); ++i)
         workers_.emplace_back([this] { work(); });
@@ -50,8 +50,6 @@ public:
 
   const Engine& engine() const { return *engine_; }
   std::size_t waiting() const { return waiting_; }
-  std::size_t calls() const { return calls_; }
-  bool overloaded() const { return waiting_ >= options_.queue_texts; }
 
   void ask(Ask ask, Done done) {
     if (ask.texts.empty())
@@ -108,9 +106,9 @@ private:
       return refuse(Failure::Kind::overloaded, "the queue is full");
     answer.cached = keys.size() - call->missing;
     const std::size_t begun = call->missing ? board(call, std::move(keys), departure) : 0;
-    count("memory", "hit", answer.rows.size() - begun);
+    count("memory", "hit", answer.cached);
+    count("memory", "joined", call->missing - begun);
     count("memory", "miss", begun);
-    calls_ += call->missing > 0;
     changed();
     return call->missing > 0;
   }
@@ -269,7 +267,6 @@ private:
 
   void deliver(Answered& answered) noexcept {
     while (const std::shared_ptr<PendingAsk> call = answered.next()) {
-      --calls_;
       try {
         tell(*call);
       } catch (...) { // this thread has other calls to serve
@@ -293,7 +290,7 @@ private:
 
   const std::shared_ptr<const Engine> engine_;
   const InferenceOptions options_;
-  std::atomic<std::size_t> waiting_{0}, calls_{0};
+  std::atomic<std::size_t> waiting_{0};
 
   std::mutex mutex_; // of all below but the threads
   std::condition_variable wake_, looked_up_;
@@ -314,9 +311,5 @@ const Engine& Inference::engine() const { return work_->engine(); }
 void Inference::ask(Ask ask, Done done) { work_->ask(std::move(ask), std::move(done)); }
 
 std::size_t Inference::waiting() const { return work_->waiting(); }
-
-std::size_t Inference::calls() const { return work_->calls(); }
-
-bool Inference::overloaded() const { return work_->overloaded(); }
 
 } // namespace service

@@ -89,10 +89,6 @@ public:
 
   /// Texts that wait for a worker. As cheap as reading a number.
   std::size_t waiting() const;
-  /// Calls that have no answer yet. As cheap.
-  std::size_t calls() const;
-  /// Whether a call for one text that is not cached would be refused now. As cheap.
-  bool overloaded() const;
 
 private:
   class Work;

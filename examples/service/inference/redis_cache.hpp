@@ -20,16 +20,17 @@ namespace service {
 
 struct RedisOptions {
   RedisUrl url;
-  std::string fingerprint;                        // of the model: rows of different ones never meet
-  std::chrono::seconds ttl{86'400};               // how long a row stays; 0: until Redis evicts it
-  std::chrono::milliseconds budget{10};           // of a get(), whatever happens
-  std::size_t max_row_floats = 500'000;           // a longer row is neither stored nor read
-  std::size_t queue_bytes = 8'000'000;            // of rows that wait to be stored; more are dropped
-  unsigned failures = 4;                          // in a row until Redis is left alone,
-  std::chrono::milliseconds pause{1'000};         // but for an attempt in each pause
-  Metrics* metrics = nullptr;                     // counts "error" of the tier "redis", if there is one
-  std::function<void(std::string_view)> log = {}; // told in a line when Redis is left alone and when it is back
-  RedisResolve resolve = resolve_redis;           // for a host that is a name
+  std::string fingerprint;                // of the model: rows of different ones never meet
+  std::chrono::seconds ttl{86'400};       // how long a row stays; 0: until Redis evicts it
+  std::chrono::milliseconds budget{10};   // of a get(), whatever happens
+  std::size_t max_row_floats = 500'000;   // a longer row is neither stored nor read
+  std::size_t queue_bytes = 8'000'000;    // of rows that wait to be stored; more are dropped
+  unsigned failures = 4;                  // in a row until Redis is left alone,
+  std::chrono::milliseconds pause{1'000}; // but for an attempt in each pause
+  Metrics* metrics = nullptr;             // counts "error" of the tier "redis", if there is one
+  // Told when Redis is left alone (`up` is false), and why, and when it is back.
+  std::function<void(bool up, std::string_view why)> log = {};
+  RedisResolve resolve = resolve_redis; // for a host that is a name
 };
 
 /// What became of it all since the start.

@@ -280,7 +280,7 @@ bool RedisCache::Worker::on_reply(RedisReply& reply, TimePoint now) {
       link_ = Link::up;
       ++stats_.connects;
       breaker_.close();
-      tell_breaker("it is back");
+      tell_breaker("");
     }
     return true;
   case Sent::Command::get: return on_row(reply, now);
@@ -382,7 +382,7 @@ void RedisCache::Worker::count_failure(TimePoint now, std::string_view why) {
 void RedisCache::Worker::tell_breaker(std::string_view why) {
   const auto state = breaker_.open() ? RedisStats::Breaker::open : RedisStats::Breaker::closed;
   if (stats_.breaker.exchange(state) != state && options_.log)
-    options_.log(why);
+    options_.log(state == RedisStats::Breaker::closed, why);
 }
 
 void RedisCache::Worker::finish_front() {

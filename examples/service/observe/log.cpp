@@ -8,6 +8,7 @@
 #include <spdlog/sinks/base_sink.h>
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -135,9 +136,12 @@ bool logs(LogLevel level) {
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (!logs(level))
     return;
-  const Log& log = the_log();
-  const std::string line = log.format == LogFormat::json ? json(level, message, fields) : plain(message, fields);
-  log.logger->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+  try {
+    const Log& log = the_log();
+    const std::string line = log.format == LogFormat::json ? json(level, message, fields) : plain(message, fields);
+    log.logger->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+  } catch (const std::exception&) { // no memory for the line, which is lost
+  }
 }
 
 } // namespace service

@@ -131,13 +131,13 @@ public:
 
   Counter& texts = catalogue.counter("distilbert_texts_total", "Texts answered");
   Counter& tokens = catalogue.counter("distilbert_tokens_total", "Tokens of the texts answered");
-  Histogram& queue_seconds = catalogue.histogram("distilbert_queue_seconds",
-                                                 "How long the texts of a call waited for a worker", request_seconds);
+  Histogram& queue_seconds =
+      catalogue.histogram("distilbert_queue_seconds", "How long a text waited for a worker", request_seconds);
   Histogram& batch_seconds =
       catalogue.histogram("distilbert_batch_seconds", "How long the model took for a batch", request_seconds);
   Family<Counter>& cache_texts =
       catalogue.family<Counter>("distilbert_cache_texts_total", "Texts looked up in the cache, by tier and result");
-  Counters memory_cache{cache_texts, "result", {"hit", "miss", "error"}, {{"tier", "memory"}}};
+  Counters memory_cache{cache_texts, "result", {"hit", "joined", "miss"}, {{"tier", "memory"}}};
   Counters redis_cache{cache_texts, "result", {"hit", "miss", "error"}, {{"tier", "redis"}}};
 
   Family<Counter>& requests =
@@ -160,6 +160,7 @@ public:
   struct Sample {
     std::string name, help;
     std::function<double()> value;
+    prometheus::MetricType type;
   };
   std::mutex samples_mutex;
   std::vector<Sample> samples;
@@ -183,26 +184,26 @@ public:
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::request(std::string_view method, std::string_view route, unsigned status, Duration whole) {
-  // Clients may invent methods, but no series.
+std::string_view method_label(std::string_view method) {
   static constexpr std::string_view methods[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"};
-  if (std::find(std::begin(methods), std::end(methods), method) == std::end(methods))
-    method = "other";
-  Impl::RequestMetrics& metrics = impl_->request(method, route, status);
+  const auto known = std::find(std::begin(methods), std::end(methods), method);
+  return known != std::end(methods) ? *known : "other";
+}
+
+void Metrics::request(std::string_view method, std::string_view route, unsigned status, std::optional<Duration> whole) {
+  Impl::RequestMetrics& metrics = impl_->request(method_label(method), route, status);
   metrics.count.Increment();
-  metrics.duration.Observe(seconds(whole));
+  if (whole)
+    metrics.duration.Observe(seconds(*whole));
 }
 
 void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens, std::string_view failure,
                    Duration whole, Duration tokenization, Duration queue, Duration inference) {
   const char* method = texts == 1 ? "single" : "batch";
   const double count = static_cast<double>(texts);
-  TaskMetrics* task = kind == "embed" || kind == "embed_all" || kind == "similarity" ? &impl_->te_embed
-                      : kind == "predict" || kind == "rerank"                        ? &impl_->te_predict
-                                                                                     : nullptr;
+  TaskMetrics& task = kind == "embed" ? impl_->te_embed : impl_->te_predict;
   impl_->te_count.add(method, 1);
-  if (task != nullptr)
-    task->count.Increment(count);
+  task.count.Increment(count);
   if (!failure.empty())
     return impl_->te_failure.add(failure, 1);
 
@@ -210,13 +211,10 @@ void Metrics::call(std::string_view kind, std::size_t texts, std::size_t tokens,
   impl_->te_request.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
   if (texts > 0)
     impl_->te_input_length.Observe(static_cast<double>(tokens) / count);
-  if (task != nullptr) {
-    task->success.Increment(count);
-    task->times.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
-  }
+  task.success.Increment(count);
+  task.times.observe(seconds(whole), seconds(tokenization), seconds(queue), seconds(inference));
   impl_->texts.Increment(count);
   impl_->tokens.Increment(static_cast<double>(tokens));
-  impl_->queue_seconds.Observe(seconds(queue));
 }
 
 void Metrics::batch(std::size_t texts, std::size_t tokens, Duration computed) {
@@ -229,6 +227,8 @@ void Metrics::cache(std::string_view tier, std::string_view result, std::size_t 
   (tier == "redis" ? impl_->redis_cache : impl_->memory_cache).add(result, static_cast<double>(texts));
 }
 
+void Metrics::waited(Duration queued) { impl_->queue_seconds.Observe(seconds(queued)); }
+
 void Metrics::queue(std::size_t texts) { impl_->te_queue.Set(static_cast<double>(texts)); }
 
 void Metrics::build(const std::map<std::string, std::string>& labels) {
@@ -237,7 +237,12 @@ void Metrics::build(const std::map<std::string, std::string>& labels) {
 
 void Metrics::sample(const std::string& name, const std::string& help, std::function<double()> value) {
   const std::lock_guard lock(impl_->samples_mutex);
-  impl_->samples.push_back({name, help, std::move(value)});
+  impl_->samples.push_back({name, help, std::move(value), prometheus::MetricType::Gauge});
+}
+
+void Metrics::sample_total(const std::string& name, const std::string& help, std::function<double()> value) {
+  const std::lock_guard lock(impl_->samples_mutex);
+  impl_->samples.push_back({name, help, std::move(value), prometheus::MetricType::Counter});
 }
 
 std::string Metrics::exposition() const {
@@ -246,8 +251,8 @@ std::string Metrics::exposition() const {
     const std::lock_guard lock(impl_->samples_mutex);
     for (const Impl::Sample& sample : impl_->samples) {
       prometheus::ClientMetric metric;
-      metric.gauge.value = sample.value();
-      families.push_back({sample.name, sample.help, prometheus::MetricType::Gauge, {std::move(metric)}});
+      (sample.type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value) = sample.value();
+      families.push_back({sample.name, sample.help, sample.type, {std::move(metric)}});
     }
   }
   for (prometheus::MetricFamily& family : process_metrics())

@@ -28,9 +28,7 @@ bool is_json(std::string_view type) {
   return lower == "application/json" || (lower.compare(0, 12, "application/") == 0 && ends("+json"));
 }
 
-void check_admission(const Context& context, const Request& request, bool any_type) {
-  if (context.refusing)
-    throw Problem(Kind::draining, "the service is about to end");
+void check_admission(const Request& request, bool any_type) {
   const std::string_view type = request.field("content-type"), coding = request.field("content-encoding");
   if (!any_type && !type.empty() && !is_json(type))
     throw Problem(Kind::media_type, "Unsupported Media Type: the body must be application/json");
@@ -73,14 +71,19 @@ template <class Work> std::unique_ptr<Problem> problem_in(const Work& work) {
   } catch (const distilbert::Error& error) {
     return std::make_unique<Problem>(problem_of(error));
   } catch (const std::bad_alloc&) {
-    return std::make_unique<Problem>(Kind::overloaded, "out of memory");
-  } catch (const std::exception&) {
-    return std::make_unique<Problem>(Kind::internal, "Internal Server Error");
+    auto problem = std::make_unique<Problem>(Kind::overloaded, "out of memory");
+    problem->fault = problem->message;
+    return problem;
+  } catch (const std::exception& e) {
+    auto problem = std::make_unique<Problem>(Kind::internal, "Internal Server Error");
+    problem->fault = e.what();
+    return problem;
   }
 }
 
 Response refusal(ErrorStyle style, const Problem& problem) {
   Response response = style(problem);
+  response.fault = problem.fault;
   if (response.status == 429 || response.status == 503)
     response.fields.push_back({"Retry-After", "1"});
   return response;
@@ -139,7 +142,7 @@ public:
 private:
   void read(const Reader& reader, bool any_type) {
     place_.check();
-    check_admission(context_, *request_, any_type);
+    check_admission(*request_, any_type);
     const auto start = Clock::now();
     writer_ = reader(call_);
     tokenization_ = Clock::now() - start;
@@ -270,12 +273,11 @@ Handler model_route(Context& context, const char* kind, ErrorStyle style, Reader
   };
 }
 
-Handler plain_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer) {
-  return [&context, style, answer = std::move(answer)](const std::shared_ptr<const Request>& request,
-                                                       const Respond& respond) {
+Handler plain_route(ErrorStyle style, std::function<Response(const Request&)> answer) {
+  return [style, answer = std::move(answer)](const std::shared_ptr<const Request>& request, const Respond& respond) {
     Response response;
     const auto problem = problem_in([&] {
-      check_admission(context, *request, request->body.empty());
+      check_admission(*request, request->body.empty());
       response = answer(*request);
     });
     respond(problem ? refusal(style, *problem) : std::move(response));
@@ -283,7 +285,7 @@ Handler plain_route(Context& context, ErrorStyle style, std::function<Response(c
 }
 
 Handler counted_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer) {
-  return [&context, route = plain_route(context, style, std::move(answer)),
+  return [&context, route = plain_route(style, std::move(answer)),
           style](std::shared_ptr<const Request> request, const Respond& respond) {
     Place place(context);
     if (const auto problem = problem_in([&] { place.check(); }))

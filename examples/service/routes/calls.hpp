@@ -66,14 +66,14 @@ using Reader = std::function<Writer(Call&)>;
 /// The handler of a route that asks the model. `kind`: TEI's word for the metrics, "predict" or "embed", a literal;
 /// `style`: how it says what went wrong.
 ///
-/// Answers at once, with the body unread, 429 if as many calls are under way as Context allows, 503 while it is not
-/// ready or ends, 415 for a body that says it is no JSON (`any_type`: the route itself looks) or that it is compressed.
-/// Adds TEI's header fields with what the call took, and x-truncated-texts if some texts lost tokens.
+/// Answers at once, with the body unread, 429 if as many calls are under way as Context allows, 415 for a body that
+/// says it is no JSON (`any_type`: the route itself looks) or that it is compressed. Adds TEI's header fields with what
+/// the call took, and x-truncated-texts if some texts lost tokens.
 Handler model_route(Context& context, const char* kind, ErrorStyle style, Reader reader, bool any_type = false);
 
 /// The handler of a route that answers without the model, by the same rules. `answer` may throw Problem,
 /// distilbert::Error.
-Handler plain_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer);
+Handler plain_route(ErrorStyle style, std::function<Response(const Request&)> answer);
 
 /// The same for one that works on the texts of a body: it counts as a call, and is refused with 429 if there are too
 /// many under way.

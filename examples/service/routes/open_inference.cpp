@@ -125,13 +125,11 @@ Response open_inference_error(const Problem& problem) {
   return response;
 }
 
-Handler of_this_model(Context& context, bool needs_model, Handler inner) {
-  return [&context, needs_model, inner = std::move(inner)](std::shared_ptr<const Request> request, Respond respond) {
+Handler of_this_model(Context& context, Handler inner) {
+  return [&context, inner = std::move(inner)](std::shared_ptr<const Request> request, Respond respond) {
     const auto error = [&](unsigned status, const std::string& message) {
       Response response = open_inference_error({Problem::Kind::internal, message});
       response.status = status;
-      if (status == 503)
-        response.fields.push_back({"Retry-After", "1"});
       respond(std::move(response));
     };
     const auto& arguments = request->arguments;
@@ -139,8 +137,6 @@ Handler of_this_model(Context& context, bool needs_model, Handler inner) {
       return error(404, "there is no such model here; this one is '" + context.model_name + "'");
     if (arguments.size() > 1 && arguments[1] != model_version)
       return error(501, "there is no such version of the model, only '" + std::string(model_version) + "'");
-    if (needs_model && !context.ready)
-      return error(503, "the model '" + context.model_name + "' is not ready");
     inner(std::move(request), std::move(respond));
   };
 }
@@ -153,7 +149,7 @@ void add_open_inference_routes(Router& router, Context& context) {
   };
   get("/v2/health/live", [] { return R"({"live":true})"; });
   router.add("GET", "/v2/health/ready", [&context](const auto&, const Respond& respond) {
-    if (context.ready && !context.draining)
+    if (!context.draining)
       return respond(json_response(R"({"ready":true})"));
     respond({503, "application/json", {}, R"({"error":"Server is not ready."})"});
   });
@@ -164,22 +160,21 @@ void add_open_inference_routes(Router& router, Context& context) {
       [protocol] { return protocol->statistics.json(protocol->context.model_name, model_version); });
 
   for (const std::string path : {"/v2/models/{}", "/v2/models/{}/versions/{}"}) {
-    const auto get_model = [&](const char* rest, bool needs_model, std::function<std::string()> body) {
+    const auto get_model = [&](const char* rest, std::function<std::string()> body) {
       router.add("GET", path + rest,
-                 of_this_model(context, needs_model, [body = std::move(body)](const auto&, const Respond& respond) {
+                 of_this_model(context, [body = std::move(body)](const auto&, const Respond& respond) {
                    respond(json_response(body()));
                  }));
     };
-    get_model("", false, [protocol] { return model_metadata(*protocol); });
-    get_model("/ready", true, [&context] { return model_ready(context); });
-    get_model("/stats", false,
-              [protocol] { return protocol->statistics.json(protocol->context.model_name, model_version); });
+    get_model("", [protocol] { return model_metadata(*protocol); });
+    get_model("/ready", [&context] { return model_ready(context); });
+    get_model("/stats", [protocol] { return protocol->statistics.json(protocol->context.model_name, model_version); });
     const char* kind = context.engine().task() == Task::embedder ? "embed" : "predict";
-    router.add("POST", path + "/infer",
-               of_this_model(context, true,
-                             counted(protocol, model_route(
-                                                   context, kind, open_inference_error,
-                                                   [protocol](Call& call) { return infer(protocol, call); }, true))));
+    router.add(
+        "POST", path + "/infer",
+        of_this_model(context, counted(protocol, model_route(
+                                                     context, kind, open_inference_error,
+                                                     [protocol](Call& call) { return infer(protocol, call); }, true))));
   }
   add_kserve_v1_routes(router, context);
 }

@@ -11,8 +11,8 @@ namespace service {
 Response open_inference_error(const Problem& problem);
 
 /// A handler that asks `inner` if the first argument of the route is the model's name and the second, if there is one,
-/// its version; else answers 404 or 501. `needs_model`: 503 while the model is not ready.
-Handler of_this_model(Context& context, bool needs_model, Handler inner);
+/// its version; else answers 404 or 501.
+Handler of_this_model(Context& context, Handler inner);
 
 /// The only version that a model has.
 inline constexpr const char* model_version = "1";

@@ -71,7 +71,7 @@ Writer predict(Call& call) {
 void add_kserve_v1_routes(Router& router, Context& context) {
   const char* kind = context.engine().task() == Task::embedder ? "embed" : "predict";
   router.add("POST", "/v1/models/{}:predict",
-             of_this_model(context, true, model_route(context, kind, open_inference_error, predict)));
+             of_this_model(context, model_route(context, kind, open_inference_error, predict)));
 }
 
 } // namespace service

@@ -38,9 +38,6 @@ void add_model_list_routes(Router& router, Context& context) {
       response = openai_error(
           {Problem::Kind::invalid, "there is no such model here; this one is '" + context.model_name + "'"});
       response.status = 404;
-    } else if (!context.ready) {
-      response = openai_error({Problem::Kind::draining, "the model is not ready"});
-      response.fields.push_back({"Retry-After", "1"});
     } else {
       response.body = '{' + fields_of(context, created) + ",\"name\":";
       cli::append_json_string(response.body, context.model_name);

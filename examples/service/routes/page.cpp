@@ -44,10 +44,19 @@ void asset(const std::shared_ptr<const Request>& request, const Respond& respond
   respond(serve(*request, *file));
 }
 
+/// Whether a file describes a family of routes as models of this task have them: two forms of /predict differ by that.
+bool describes(std::string_view name, Task task) {
+  if (name == "openapi/classifier.json")
+    return task == Task::classifier;
+  if (name == "openapi/reranker.json")
+    return task == Task::reranker;
+  return name.substr(0, 8) == "openapi/";
+}
+
 /// The description of the routes of a router, made when it is first asked for: by then the router is complete.
 class OpenApi {
 public:
-  explicit OpenApi(const Router& router) : router_(router) {}
+  OpenApi(const Router& router, Task task) : router_(router), task_(task) {}
 
   void answer(const Request& request, const Respond& respond) {
     std::call_once(made_, [this] { make(); });
@@ -58,7 +67,7 @@ private:
   void make() {
     std::vector<std::string_view> families;
     for (const Resource& resource : resources())
-      if (resource.name.substr(0, 8) == "openapi/")
+      if (describes(resource.name, task_))
         families.push_back(resource.bytes);
     json_ = assemble_openapi(families, {distilbert::version(), router_.root_path(), router_.routes()});
     char tag[17];
@@ -67,6 +76,7 @@ private:
   }
 
   const Router& router_;
+  const Task task_;
   std::once_flag made_;
   std::string json_, tag_;
 };
@@ -84,7 +94,7 @@ void add_page_routes(Router& router, Context& context) {
   router.add("GET", "/", page ? html(find_resource("index.html"), page_policy) : not_found);
   router.add("GET", "/assets/{}", asset);
 
-  const auto openapi = std::make_shared<OpenApi>(router);
+  const auto openapi = std::make_shared<OpenApi>(router, context.engine().task());
   for (const char* path : {"/openapi.json", "/api-doc/openapi.json"})
     router.add("GET", path, [openapi](const std::shared_ptr<const Request>& request, const Respond& respond) {
       openapi->answer(*request, respond);

@@ -105,8 +105,6 @@ Writer read_values(Call& call, const json::Object& body) {
 
 Writer read_predict(Call& call) {
   const bool classifier = call.context.engine().task() == Task::classifier;
-  if (!classifier)
-    call.style = tei_error;
   json::Document document(call.request.body);
   const json::Object body = document.root().object();
   if (!classifier || body.find("inputs"))

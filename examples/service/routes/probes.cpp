@@ -5,7 +5,7 @@
 namespace service {
 
 void add_probe_routes(Router& router, Context& context) {
-  add_probe_routes(router, context.metrics, [&context] { return context.ready && !context.draining; });
+  add_probe_routes(router, context.metrics, [&context] { return !context.draining; });
 }
 
 void add_probe_routes(Router& router, const Metrics& metrics, std::function<bool()> ready) {

@@ -41,6 +41,7 @@ const char* tei_type(Kind kind) {
   case Kind::draining: return "Unhealthy";
   case Kind::timeout: return "Overloaded";
   case Kind::gone: return "Overloaded";
+  case Kind::model_type:
   case Kind::model: return "Backend";
   case Kind::internal: return "Backend";
   default: return "Validation";
@@ -48,6 +49,11 @@ const char* tei_type(Kind kind) {
 }
 
 } // namespace
+
+Problem::Problem(Kind what_kind, std::string sentence) : kind(what_kind), message(std::move(sentence)) {
+  if (kind == Kind::model || kind == Kind::internal)
+    fault = message;
+}
 
 Problem::Problem(std::vector<Detail> wrong)
     : kind(Kind::invalid), message(sentence_of(wrong)), details(std::move(wrong)) {}
@@ -73,10 +79,11 @@ unsigned usual_status(Kind kind) {
   case Kind::invalid:
   case Kind::empty: return 422;
   case Kind::batch_size: return 413;
+  case Kind::model_type: return 424;
   case Kind::overloaded: return 429;
   case Kind::draining:
-  case Kind::timeout:
-  case Kind::gone: return 503;
+  case Kind::timeout: return 503;
+  case Kind::gone: return 499;
   case Kind::model:
   case Kind::internal: break;
   }
@@ -91,6 +98,7 @@ const char* metric_word(Kind kind) {
   case Kind::invalid:
   case Kind::empty: return "validation";
   case Kind::batch_size: return "batch_size";
+  case Kind::model_type: return "model_type";
   case Kind::overloaded:
   case Kind::draining:
   case Kind::timeout: return "overloaded";

@@ -33,6 +33,7 @@ struct Problem : std::exception {
     invalid,    // JSON, but not what the route takes; details says what is wrong, unless message says it all
     empty,      // no text where there must be one
     batch_size, // too many texts
+    model_type, // the route is for models of another task
     overloaded, // try again later
     draining,   // the service is about to end, or not ready
     timeout,    // its turn did not come in time
@@ -41,7 +42,8 @@ struct Problem : std::exception {
     internal,   // anything else
   };
 
-  Problem(Kind what_kind, std::string sentence) : kind(what_kind), message(std::move(sentence)) {}
+  /// Of the kinds `model` and `internal`, the sentence becomes the fault, too.
+  Problem(Kind what_kind, std::string sentence);
   /// What is wrong with a value; the message names its place.
   explicit Problem(std::vector<Detail> wrong);
 
@@ -50,12 +52,14 @@ struct Problem : std::exception {
   Kind kind;
   std::string message; // a sentence that holds nothing of the text
   std::vector<Detail> details;
+  std::string fault; // for the log: what went wrong within, if it did; holds nothing of the text
 };
 
 /// `text[1]`: as messages name a place; the whole body is `body`.
 std::string name_of(const Path& path);
 
-/// The status that a kind has where the protocol does not have its own.
+/// The status that a kind has where the protocol does not have its own. Of `gone`, which only metrics and log see, it
+/// is nginx's 499.
 unsigned usual_status(Problem::Kind kind);
 
 /// TEI's word for te_request_failure{err}.

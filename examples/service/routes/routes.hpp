@@ -13,7 +13,7 @@
 
 namespace service {
 
-/// What the routes share. Outlives the router and every request.
+/// What the routes share once the model is loaded and warm. Outlives the router and every request.
 struct Context {
   Inference& inference;
   Metrics& metrics;
@@ -25,9 +25,7 @@ struct Context {
   std::chrono::milliseconds request_timeout{30'000};
   bool page = true; // "/" is the page for people
 
-  std::atomic<bool> ready{false};    // loaded and warm; /readyz
   std::atomic<bool> draining{false}; // told to end: still answers, but is not ready
-  std::atomic<bool> refusing{false}; // the time for others to notice is over: what asks the model gets 503
 
   std::size_t max_bulk_texts = 4096; // texts in one call of the routes without a limit of their protocol's own
   float neutral_below = 0; // of a model of two labels, a best score below this is "neutral" to {"payload"}; 0: never

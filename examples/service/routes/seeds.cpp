@@ -29,16 +29,15 @@ Writer read_bulk(Call& call) {
 } // namespace
 
 void add_seed_routes(Router& router, Context& context) {
-  router.add("GET", "/health", [&context](const auto&, const Respond& respond) {
-    if (context.ready)
-      respond({200, "application/json", {}, R"({"status":"healthy"})"});
-    else
-      respond({503, "application/json", {{"Retry-After", "1"}}, R"({"status":"unhealthy"})"});
+  router.add("GET", "/health", [](const auto&, const Respond& respond) {
+    respond({200, "application/json", {}, R"({"status":"healthy"})"});
   });
-  if (context.engine().task() == Task::classifier)
+  const Task task = context.engine().task();
+  if (task == Task::classifier)
     router.add("POST", "/bulk-predict", model_route(context, "predict", fastapi_error, read_bulk));
-  if (context.engine().task() != Task::embedder)
-    router.add("POST", "/predict", model_route(context, "predict", fastapi_error, read_predict));
+  if (task != Task::embedder)
+    router.add("POST", "/predict",
+               model_route(context, "predict", task == Task::classifier ? fastapi_error : tei_error, read_predict));
 }
 
 } // namespace service

@@ -121,12 +121,8 @@ Response info(const Context& context) {
 
 void add_tei_routes(Router& router, Context& context) {
   router.add("GET", "/info",
-             plain_route(context, tei_error, [&context](const Request&) { return tei::info(context); }));
-  router.add("GET", "/ping", plain_route(context, tei_error, [&context](const Request&) {
-               if (!context.ready)
-                 throw Problem(Problem::Kind::draining, "unhealthy");
-               return Response{200, "", {}, ""};
-             }));
+             plain_route(tei_error, [&context](const Request&) { return tei::info(context); }));
+  router.add("GET", "/ping", plain_route(tei_error, [](const Request&) { return Response{200, "", {}, ""}; }));
   router.add("POST", "/tokenize", counted_route(context, tei_error, [&context](const Request& request) {
                return tei::tokenize(context, request);
              }));
@@ -134,24 +130,37 @@ void add_tei_routes(Router& router, Context& context) {
                return tei::decode(context, request);
              }));
 
-  const auto add = [&](const char* path, const char* kind, ErrorStyle style, const Reader& reader) {
-    router.add("POST", path, model_route(context, kind, style, reader));
+  const auto add = [&](const char* path, const char* kind, const Reader& reader) {
+    router.add("POST", path, model_route(context, kind, tei_error, reader));
   };
-  const auto add_main = [&](const char* kind, ErrorStyle style, const Reader& reader) {
-    add("/", kind, style, reader);
-    add("/invocations", kind, style, reader); // Amazon SageMaker's
+  const auto add_main = [&](const char* kind, const Reader& reader) {
+    add("/", kind, reader);
+    add("/invocations", kind, reader); // Amazon SageMaker's
   };
-  switch (context.engine().task()) {
-  case Task::classifier: add_main("predict", fastapi_error, read_predict); break;
+  const auto add_foreign = [&](std::initializer_list<const char*> paths, const char* kind, const char* message) {
+    for (const char* path : paths)
+      router.add("POST", path,
+                 model_route(context, kind, tei_error,
+                             [message](Call&) -> Writer { throw Problem(Problem::Kind::model_type, message); }),
+                 false);
+  };
+  const Task task = context.engine().task();
+  if (task != Task::reranker)
+    add_foreign({"/rerank"}, "predict", "model is not a re-ranker model");
+  if (task != Task::embedder)
+    add_foreign({"/embed", "/embed_all", "/similarity"}, "embed", "Model is not an embedding model");
+  switch (task) {
+  case Task::classifier: add_main("predict", read_predict); break;
   case Task::reranker:
-    add("/rerank", "predict", tei_error, tei::read_rerank);
-    add_main("predict", tei_error, tei::read_rerank);
+    add("/rerank", "predict", tei::read_rerank);
+    add_main("predict", tei::read_rerank);
     break;
   case Task::embedder:
-    add("/embed", "embed", tei_error, tei::read_embed);
-    add("/embed_all", "embed", tei_error, tei::read_embed_all);
-    add("/similarity", "embed", tei_error, tei::read_similarity);
-    add_main("embed", tei_error, tei::read_embed);
+    add_foreign({"/predict"}, "predict", "Model is not a classifier model");
+    add("/embed", "embed", tei::read_embed);
+    add("/embed_all", "embed", tei::read_embed_all);
+    add("/similarity", "embed", tei::read_similarity);
+    add_main("embed", tei::read_embed);
     break;
   }
 }

@@ -123,6 +123,14 @@ TEST_CASE("root path, and a slash too many") {
   }
 }
 
+TEST_CASE("a route that is not listed is there all the same") {
+  Router router;
+  router.add("GET", "/a", named("a"));
+  router.add("GET", "/b", named("b"), false);
+  CHECK(router.routes() == std::vector<std::string>{"GET /a"});
+  CHECK(ask(router, "GET", "/b").body == "b at /b");
+}
+
 TEST_CASE("a request is answered once, whatever its handler does") {
   Router router;
   router.add("GET", "/throws", [](const auto&, const Respond&) { throw std::runtime_error("no"); });
@@ -139,6 +147,9 @@ TEST_CASE("a request is answered once, whatever its handler does") {
   CHECK(ask(router, "GET", "/memory").status == 503);
   CHECK(ask(router, "GET", "/drops").status == 500);
   CHECK(ask(router, "GET", "/twice").body == "first");
+  CHECK(ask(router, "GET", "/throws").fault == "no"); // for the log
+  CHECK(ask(router, "GET", "/drops").fault == "the handler gave no answer");
+  CHECK(ask(router, "GET", "/twice").fault.empty());
 
   // Held, the answer is owed until the last holder lets go.
   Respond held;

@@ -9,7 +9,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -43,6 +45,40 @@ TEST_CASE("what cannot be listened at is said in a line") {
       std::system_error);
   options.host = "not an address";
   CHECK_THROWS_AS(Server(options, nullptr), std::system_error);
+}
+
+TEST_CASE("answers without a handler are told of") {
+  ServerOptions options = local();
+  options.max_connections = 1;
+  std::mutex mutex;
+  std::string told;
+  options.on_own_answer = [&](std::string_view method, unsigned status) {
+    const std::lock_guard lock(mutex);
+    told.append(method).append(" ").append(std::to_string(status)).append(";");
+  };
+  Server server(options, [](const Request& request, const Respond& respond) {
+    if (request.path == "/throws")
+      throw std::runtime_error("thrown");
+    respond({});
+  });
+  const auto send = [&](const std::string& bytes) {
+    while (server.connections() > 0)
+      std::this_thread::yield();
+    Client client(server.port());
+    client.send(bytes);
+    client.receive();
+  };
+  send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  send("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  send("nonsense\r\n\r\n");
+  send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n");
+  send("GET /throws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  while (server.connections() > 0)
+    std::this_thread::yield();
+  Client first(server.port()), one_too_many(server.port());
+  CHECK(one_too_many.receive().rfind("HTTP/1.1 503", 0) == 0);
+  const std::lock_guard lock(mutex);
+  CHECK(told == "OPTIONS 204; 400;POST 413; 500; 503;");
 }
 
 TEST_CASE("answers come from any thread, to the connection that asked") {

@@ -2,11 +2,15 @@
 
 #include "service/inference/fake_engine.hpp"
 
+#include "service/observe/log.hpp"
 #include "service/observe/metrics.hpp"
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <thread>
+
+#include <unistd.h>
 
 using namespace service;
 using namespace service::test;
@@ -67,7 +71,6 @@ TEST_CASE("rows come in the order of the texts") {
   CHECK(*answer.rows[2] == Row{7, 1.5f});
   CHECK(answer.cached == 0);
   CHECK(ask(inference, std::vector<Encoding>{}).get().rows.empty());
-  CHECK(inference.calls() == 0);
   CHECK(inference.waiting() == 0);
 }
 
@@ -81,7 +84,6 @@ TEST_CASE("what waits is batched up to the token budget, the longest waiting fir
   answers.push_back(ask(busy.inference, {text({15})}));
   answers.push_back(ask(busy.inference, {text({16}), text({17, 0, 0, 0, 0}), text({18})}));
   CHECK(busy.inference.waiting() == 8);
-  CHECK(busy.inference.calls() == 5);
   busy.engine->open();
   for (auto& answer : answers)
     CHECK_FALSE(answer.get().failure);
@@ -137,13 +139,10 @@ TEST_CASE("the queue is bounded, and takes a call whole or not at all") {
   InferenceOptions options;
   options.queue_texts = 3;
   Busy busy(options);
-  CHECK_FALSE(busy.inference.overloaded());
   auto a = ask(busy.inference, {text({31}), text({32})});
   CHECK(failure_of(ask(busy.inference, {text({33}), text({34})})) == Failure::Kind::overloaded);
   CHECK(busy.inference.waiting() == 2);
-  CHECK(busy.inference.calls() == 2);
   auto b = ask(busy.inference, {text({35})});
-  CHECK(busy.inference.overloaded());
   CHECK(failure_of(ask(busy.inference, {text({36})})) == Failure::Kind::overloaded);
   CHECK(failure_of(ask(busy.inference, {text({31})})) == Failure::Kind::overloaded); // also to wait with others
   busy.engine->open();
@@ -187,7 +186,6 @@ TEST_CASE("who has gone, and who is too late, is left out before the work") {
   CHECK(row_of(std::move(c)) == row({45}));
   CHECK(busy.engine->batches().size() == 2);
   CHECK(busy.inference.waiting() == 0);
-  CHECK(busy.inference.calls() == 0);
 }
 
 TEST_CASE("who leaves takes no other along who waits for the same text") {
@@ -208,6 +206,32 @@ TEST_CASE("who leaves takes no other along who waits for the same text") {
   CHECK(*answer.rows[0] == row({51}));
   CHECK(answer.cached == 0); // it was run for this call
   CHECK(busy.engine->texts() == 2);
+}
+
+TEST_CASE("each text that queued is told of once, also of a call that is too late, and no other") {
+  Metrics metrics;
+  InferenceOptions options = one_text_a_batch();
+  options.metrics = &metrics;
+  Busy busy(options);
+  auto joined = ask(busy.inference, {text({1})}); // a text that the model has already
+  auto served = ask(busy.inference, {text({41}), text({42})});
+  Ask late;
+  late.texts = {text({43}), text({44}), text({42})};
+  late.deadline = Clock::now();
+  auto failed = ask(busy.inference, std::move(late));
+  busy.engine->open();
+  CHECK_FALSE(served.get().failure);
+  CHECK(failure_of(std::move(failed)) == Failure::Kind::timeout);
+  CHECK(row_of(ask(busy.inference, {text({45})})) == row({45}));            // those before have left the queue
+  CHECK_FALSE(ask(busy.inference, {text({45}), text({41})}).get().failure); // from the cache
+  const std::string text = metrics.exposition();
+  CHECK(text.find("distilbert_queue_seconds_count 7\n") != text.npos); // 1, 41, 42, 43, 44, 42, 45
+  const auto of_memory = [&](const std::string& result, const char* texts) {
+    return text.find("{result=\"" + result + "\",tier=\"memory\"} " + texts + '\n') != text.npos;
+  };
+  CHECK(of_memory("hit", "2"));    // 45, 41
+  CHECK(of_memory("joined", "2")); // 1, 42
+  CHECK(of_memory("miss", "6"));
 }
 
 TEST_CASE("equal texts are computed once, within a call and across calls, waiting or running") {
@@ -267,9 +291,31 @@ TEST_CASE("a text that fails fails its own call, and its batch mates are served"
     CHECK(*of_b.rows[1] == row({83}));
     CHECK(failure_of(ask(busy.inference, {text({5, id})})) == kind); // it was not cached
     CHECK(row_of(ask(busy.inference, {text({86})})) == row({86}));   // and the worker goes on
-    CHECK(busy.inference.calls() == 0);
     CHECK(busy.inference.waiting() == 0);
   }
+}
+
+TEST_CASE("why the model failed is logged, unless the text is to blame") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  LogOptions options;
+  options.descriptor = ends[1];
+  start_log(options);
+  Inference inference(std::make_shared<FakeEngine>(), {});
+  for (const std::int32_t id : {non_finite, invalid_id, strange, too_few_rows})
+    CHECK(ask(inference, {text({id})}).get().failure);
+  options.level = LogLevel::off;
+  start_log(options);
+  ::close(ends[1]);
+  std::string lines(4096, '\0');
+  lines.resize(static_cast<std::size_t>(::read(ends[0], lines.data(), lines.size())));
+  ::close(ends[0]);
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
+  CHECK(
+      lines.find(R"("level":"ERROR","message":"the model failed","what":"the model's answer is not a finite number)") !=
+      lines.npos);
+  CHECK(lines.find(R"("what":"another number of rows than of texts")") != lines.npos);
+  CHECK(lines.find("an exception without words") != lines.npos);
 }
 
 TEST_CASE("memory that is short for one call is there again for those who wait for the same text") {
@@ -282,7 +328,6 @@ TEST_CASE("memory that is short for one call is there again for those who wait f
   CHECK(failure_of(std::move(b)) == Failure::Kind::internal);
   CHECK(row_of(std::move(c)) == row({no_memory}));
   CHECK(busy.inference.waiting() == 0);
-  CHECK(busy.inference.calls() == 0);
 }
 
 TEST_CASE("type ids that do not fit their tokens are refused") {
@@ -308,7 +353,6 @@ TEST_CASE("done may ask again, and what it throws later harms nobody") {
   CHECK(row_of(ask(busy.inference, {text({94})})) == row({94}));
   CHECK_THROWS_AS(busy.inference.ask(thrower, [](const Answer&) { throw std::runtime_error("a hit"); }),
                   std::runtime_error);
-  CHECK(busy.inference.calls() == 0);
 }
 
 TEST_CASE("the end answers what waits, and finishes what runs") {

@@ -43,13 +43,20 @@ TEST_CASE("requests are counted by route, method and status") {
   CHECK(value(metrics, R"(distilbert_http_request_seconds_bucket{route="/predict",le="0.0025"})") == "1");
 }
 
+TEST_CASE("a request without a known beginning is counted, but has no duration") {
+  Metrics metrics;
+  metrics.request("", "", 408, std::nullopt);
+  CHECK(value(metrics, R"(distilbert_http_requests_total{method="other",route="none",status="408"})") == "1");
+  CHECK(value(metrics, R"(distilbert_http_request_seconds_count{route="none"})") == "0");
+}
+
 TEST_CASE("clients cannot add series") {
   Metrics metrics;
   metrics.request("X", "", 405, 1ms);
   const std::size_t before = lines(metrics);
   for (int i = 0; i < 1000; ++i) {
     metrics.request("X" + std::to_string(i), "", 405, 1ms);
-    metrics.call("kind" + std::to_string(i), 1, 5, "failure" + std::to_string(i), 1ms, 0ms, 0ms, 0ms);
+    metrics.call("predict", 1, 5, "failure" + std::to_string(i), 1ms, 0ms, 0ms, 0ms);
     metrics.cache("memory", "result" + std::to_string(i));
   }
   CHECK(lines(metrics) == before);
@@ -60,7 +67,7 @@ TEST_CASE("calls are counted under TEI's names and ours") {
   Metrics metrics;
   metrics.call("predict", 1, 9, "", 5ms, 1ms, 2ms, 3ms);
   metrics.call("embed", 4, 40, "", 5ms, 1ms, 2ms, 3ms);
-  metrics.call("infer", 2, 20, "", 5ms, 1ms, 2ms, 3ms);
+  metrics.call("predict", 2, 20, "", 5ms, 1ms, 2ms, 3ms);
   metrics.call("predict", 3, 0, "overloaded", 1ms, 0ms, 0ms, 0ms);
   CHECK(value(metrics, R"(te_request_count{method="single"})") == "1");
   CHECK(value(metrics, R"(te_request_count{method="batch"})") == "3");
@@ -70,28 +77,31 @@ TEST_CASE("calls are counted under TEI's names and ours") {
   CHECK(value(metrics, "te_request_duration_count") == "3");
   CHECK(value(metrics, "te_request_queue_duration_sum") == "0.006");
   CHECK(value(metrics, "te_request_input_length_sum") == "29");
-  CHECK(value(metrics, "te_predict_count") == "4");
-  CHECK(value(metrics, "te_predict_success") == "1");
+  CHECK(value(metrics, "te_predict_count") == "6");
+  CHECK(value(metrics, "te_predict_success") == "3");
   CHECK(value(metrics, "te_embed_success") == "4");
   CHECK(value(metrics, "te_embed_inference_duration_sum") == "0.003");
   CHECK(value(metrics, "distilbert_texts_total") == "7");
   CHECK(value(metrics, "distilbert_tokens_total") == "69");
-  CHECK(value(metrics, "distilbert_queue_seconds_count") == "3");
+  CHECK(value(metrics, "distilbert_queue_seconds_count") == "0"); // of texts, not of calls
 }
 
 TEST_CASE("queue, batches, cache") {
   Metrics metrics;
   metrics.queue(17);
+  metrics.waited(40ms);
   metrics.batch(3, 100, 2ms);
   metrics.cache("memory", "hit", 5);
   metrics.cache("redis", "error");
   CHECK(value(metrics, "te_queue_size") == "17");
+  CHECK(value(metrics, "distilbert_queue_seconds_sum") == "0.04");
   CHECK(value(metrics, "te_batch_next_size_sum") == "3");
   CHECK(value(metrics, "te_batch_next_tokens_sum") == "100");
   CHECK(value(metrics, "distilbert_batch_seconds_sum") == "0.002");
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="hit",tier="memory"})") == "5");
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="error",tier="redis"})") == "1");
   CHECK(value(metrics, R"(distilbert_cache_texts_total{result="miss",tier="redis"})") == "0");
+  CHECK(value(metrics, R"(distilbert_cache_texts_total{result="joined",tier="memory"})") == "0");
 }
 
 TEST_CASE("what is served, sampled gauges, the process") {
@@ -112,6 +122,13 @@ TEST_CASE("what is served, sampled gauges, the process") {
   CHECK(number("process_open_fds") >= 3);
   CHECK(number("process_max_fds") >= number("process_open_fds"));
   CHECK(number("process_threads") >= 1);
+}
+
+TEST_CASE("sampled counters") {
+  Metrics metrics;
+  metrics.sample_total("distilbert_redis_connects_total", "Connections", [] { return 7.0; });
+  CHECK(value(metrics, "distilbert_redis_connects_total") == "7");
+  CHECK(value(metrics, "# TYPE distilbert_redis_connects_total") == "counter");
 }
 
 TEST_CASE("many threads count together, while others look") {

@@ -77,6 +77,19 @@ def test_requests_are_counted_by_pattern():
     assert after["distilbert_http_connections"] >= 1
 
 
+def test_what_never_comes_to_a_route_is_counted_and_logged():
+    with ServerProcess(options=["--log-level", "debug"]) as server:
+        assert server.post("/predict", TEXT, fields={"Content-Type": "text/plain"}).status == 415
+        assert server.request("MARMALADE", "/livez").status == 405
+        counted = series(server)
+        server.stop()
+        lines = log_lines(server)
+    assert counted['distilbert_http_requests_total{method="POST",route="none",status="415"}'] == 1
+    assert counted['distilbert_http_requests_total{method="other",route="/livez",status="405"}'] == 1
+    assert any(line.get("status") == 415 and line["level"] == "DEBUG" for line in lines)
+    assert "MARMALADE" not in server.errors
+
+
 def test_scrapes_under_load():
     """They are answered while every inference slot is taken."""
     with ServerProcess(options=["--threads", "1"]) as server:
@@ -100,7 +113,7 @@ def test_scrapes_under_load():
 
 
 def test_log_has_events_but_no_text():
-    with ServerProcess(options=["--log-level", "debug"]) as server:
+    with ServerProcess(options=["--log-level", "debug", "--max-connections", "100"]) as server:
         server.post("/bulk-predict", {"text": [TEXT]}, fields={"traceparent": PARENT, "X-Request-Id": "id-1"})
         server.post("/bulk-predict?" + "q=marmalade", f'{{"text": "{TEXT}"')
         server.get("/xylophone/marmalade")
@@ -124,6 +137,17 @@ def test_where_requests_are_logged(options, levels):
         server.get("/livez")
         server.stop()
         assert {line["level"] for line in log_lines(server) if line["message"] == "request"} == levels
+
+
+def test_a_redis_that_is_not_there():
+    with ServerProcess(options=["--max-connections", "100"], env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
+        deadline = time.monotonic() + 60
+        while series(server)["distilbert_redis_up"] == 1 and time.monotonic() < deadline:
+            server.post("/bulk-predict", {"text": [f"{TEXT} {time.monotonic()}"]})
+        assert series(server)["distilbert_redis_up"] == 0
+        server.stop()
+        warnings = [line for line in log_lines(server) if line["level"] == "WARNING"]
+    assert [(line["message"], line["why"]) for line in warnings] == [("Redis is left alone", "cannot connect")]
 
 
 def test_log_for_people():

@@ -16,7 +16,7 @@ from server_process import PROGRAM, SOURCE, ServerProcess
 # Every setting but --config, --help and --version: its flag, a value that it takes, and one that it does not.
 SETTINGS = {
     "--model": ("/nowhere/else", None),
-    "--served-model-name": ("a name", None),
+    "--served-model-name": ("a name", "org/name"),
     "--precision": ("int8", "int4"),
     "--threads": ("1", "-1"),
     "--isa": ("portable", None),
@@ -32,17 +32,18 @@ SETTINGS = {
     "--max-connections": ("10", "many"),
     "--max-concurrent-requests": ("10", "1.5"),
     "--max-client-batch-size": ("10", "0"),
+    "--max-bulk-texts": ("10", "0"),
     "--max-batch-tokens": ("512", "0"),
     "--max-queue-texts": ("10", "0"),
-    "--request-timeout": ("0.5", "-1"),
-    "--header-timeout": ("0.5", "1h"),
-    "--body-timeout": ("0.5", "nan"),
-    "--write-timeout": ("0.5", "inf"),
-    "--idle-timeout": ("0.5", "1e9"),
+    "--request-timeout": ("0.5", "0"),
+    "--header-timeout": ("0.5", "0"),
+    "--body-timeout": ("0.5", "0.09"),
+    "--write-timeout": ("0.5", "0"),
+    "--idle-timeout": ("0.5", "0.0"),
     "--cache-megabytes": ("0", "1e3"),
     "--redis-url": ("redis://127.0.0.1:1/0", None),
     "--redis-ttl": ("3600", "never"),
-    "--redis-budget": ("0.005", "5ms"),
+    "--redis-budget": ("0.005", "0"),
     "--drain-delay": ("0", "-0.1"),
     "--grace-limit": ("1", ""),
     "--log-level": ("WARNING", "loud"),
@@ -112,6 +113,17 @@ def test_values(tmp_path, flag, way):
         arguments += ["--port", "0"]
     result = run(*arguments, "--log-level=off", env=env) if flag != "--log-level" else run(*arguments, env=env)
     refused(result, "/nowhere")
+
+
+@pytest.mark.parametrize("value", ["-1", "1h", "nan", "inf", "1e9", "0", "0.0999"])
+def test_times(value):
+    result = run(f"--idle-timeout={value}")
+    refused(result, f'"{value}" is not a number of seconds from 0.1 to 86400')
+
+
+@pytest.mark.parametrize("name", ["/", "org/name", ".", "..", "a\nb"])
+def test_names_that_no_path_can_hold(name):
+    refused(run("--served-model-name", name), "holds no slash")
 
 
 def test_help_and_version():

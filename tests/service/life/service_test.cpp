@@ -148,6 +148,13 @@ TEST_CASE("the model needs the key, probes do not") {
   const Response refused = predict(service);
   CHECK(refused.status == 401);
   CHECK(field(refused, "WWW-Authenticate") == "Bearer");
+  CHECK(refused.body == R"({"detail":"The API key is missing or wrong"})");
+  for (const char* path : {"/v1/embeddings", "/classify"}) {
+    const Response of_openai = ask(service, "POST", path);
+    CHECK(of_openai.status == 401);
+    CHECK(field(of_openai, "WWW-Authenticate") == "Bearer");
+    CHECK(of_openai.body.rfind(R"({"error":{"message":"The API key is missing or wrong",)", 0) == 0);
+  }
   CHECK(predict(service, {{"authorization", "Bearer other"}}).status == 401);
   CHECK(predict(service, {{"authorization", "Bearer secret"}}).status == 200);
   CHECK(predict(service, {{"x-api-key", "secret"}}).status == 200);
@@ -168,6 +175,22 @@ TEST_CASE("requests are counted by pattern, with and without the root path") {
   CHECK(text.find(R"(distilbert_http_requests_total{method="GET",route="/livez",status="200"} 2)") != text.npos);
   CHECK(text.find(R"(distilbert_http_requests_total{method="GET",route="none",status="404"} 2)") != text.npos);
   CHECK(text.find(R"(model="sst2")") != text.npos);
+}
+
+TEST_CASE("a call for more texts than may ever wait is too large, not too early") {
+  ServiceOptions options = sst2();
+  options.max_bulk_texts = 3;
+  const auto status = [&](const char* path, const char* body) {
+    Service service(options);
+    service.load();
+    return ask(service, "POST", path, {}, body).status;
+  };
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c"]})") == 200);
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c","d"]})") == 413);
+  options.inference.queue_texts = 2;
+  CHECK(status("/bulk-predict", R"({"text":["a","b"]})") == 200);
+  CHECK(status("/bulk-predict", R"({"text":["a","b","c"]})") == 413);
+  CHECK(status("/predict", R"({"inputs":[["a"],["b"],["c"]]})") == 422);
 }
 
 TEST_CASE("the name of the model is that of its directory, or the one given") {

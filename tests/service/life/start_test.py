@@ -4,6 +4,7 @@
 """
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -56,6 +57,27 @@ def test_it_says_where_things_are(options, pages):
         said = server.out.read().decode()
     assert f"documentation  {root}/docs\n" in said and f"metrics        {root}/metrics\n" in said
     assert (f"page           {root}/\n" in said) == pages
+
+
+@pytest.mark.parametrize("manual", ["README.md", "examples/kubernetes/README.md"])
+def test_the_first_request_of_the_manual(manual):
+    commands = re.findall(r"^curl .*$", (SOURCE / manual).read_text(), re.M)
+    assert commands
+    with ServerProcess() as server:
+        for command in commands:
+            shown = subprocess.run(command.replace("http://127.0.0.1:8000", server.url), shell=True, check=True,
+                                   capture_output=True, timeout=60).stdout
+            assert json.loads(shown)[0]["label"] == "POSITIVE"
+
+
+def test_the_pod_of_the_manual():
+    """It has minutes to start, and is not killed before it has ended."""
+    manual = (SOURCE / "examples/kubernetes/README.md").read_text()
+    settings = dict(re.findall(r"^\| `--([a-z-]+) SECONDS`.*?\| (\d+)\b[^|]*\| [^|]* \|$", manual, re.M))
+    grace = int(re.search(r"^terminationGracePeriodSeconds: (\d+)", manual, re.M)[1])
+    assert grace > int(settings["drain-delay"]) + int(settings["grace-limit"])
+    startup = re.search(r"startupProbe: .*periodSeconds: (\d+), failureThreshold: (\d+)", manual)
+    assert int(startup[1]) * int(startup[2]) >= 120
 
 
 def test_ipv6():
@@ -116,6 +138,17 @@ def test_the_files_may_change_while_it_runs(model):
 def test_a_mapped_model():
     with ServerProcess(options=["--map-model"]) as server:
         assert server.post("/bulk-predict", {"text": ["a fine film"]}).status == 200
+
+
+@pytest.mark.parametrize("limit, connections, descriptors, warned", [
+    ("ulimit -Sn 256", 1000, 1253, False), ("ulimit -n 600", 1000, 600, True), ("ulimit -Sn 2000", 1000, 2000, False)])
+def test_open_files(limit, connections, descriptors, warned):
+    """The limit is raised to what the connections need, if that is allowed."""
+    server = ServerProcess(options=["--max-connections", connections])
+    server.command = ["sh", "-c", f'{limit} && exec "$@"', "sh", *server.command]
+    with server:
+        assert f"process_max_fds {descriptors}\n" in server.get("/metrics").body.decode()
+        assert ("the limit of open files is too low" in server.errors) == warned
 
 
 def measure(starts):

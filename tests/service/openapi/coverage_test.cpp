@@ -65,6 +65,20 @@ TEST_CASE("the routes of every task are those that are described") {
   }
 }
 
+TEST_CASE("/predict is described as the model's task has it") {
+  for (const service::Task task : {service::Task::classifier, service::Task::reranker}) {
+    service::test::FakeService service(task);
+    add_all_routes(service.router, service.context);
+    const std::string openapi = service.get("/openapi.json").body;
+    simdjson::dom::parser parser;
+    const simdjson::dom::element request =
+        parser.parse(openapi).at_pointer("/paths/~1predict/post/requestBody/content/application~1json/schema");
+    const std::string schema = simdjson::minify(request);
+    CHECK((schema.find("TextRequest") != schema.npos) == (task == service::Task::classifier));
+    CHECK(schema.find("TeiPredictRequest") != schema.npos);
+  }
+}
+
 TEST_CASE("the page gives way to a root path and to --no-page") {
   service::test::FakeService service(service::Task::classifier);
   service::add_page_routes(service.router, service.context);

@@ -59,6 +59,4 @@ TEST_CASE("errors") {
   CHECK(service.post("/v1/models/other:predict", R"({"instances":["a"]})").status == 404);
   service.context.max_bulk_texts = 1;
   CHECK(status(R"({"instances":["a","a"]})") == 400);
-  service.context.ready = false;
-  CHECK(status(R"({"instances":["a"]})") == 503);
 }

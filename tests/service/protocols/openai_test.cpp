@@ -140,14 +140,6 @@ TEST_CASE("too many texts are 413, too many calls 429, another type of body 415"
   message(full, "rate_limit_error");
 }
 
-TEST_CASE("a service about to end says so") {
-  Service service;
-  service.context.refusing = true;
-  const Response response = service.input(R"("a")");
-  CHECK(response.status == 503);
-  message(response, "server_error");
-}
-
 TEST_CASE("the list of models, for OpenAI's client and KServe's") {
   for (const Task task : {Task::classifier, Task::reranker, Task::embedder}) {
     Service service(task);
@@ -165,7 +157,7 @@ TEST_CASE("the list of models, for OpenAI's client and KServe's") {
   }
 }
 
-TEST_CASE("one model: that it exists, and whether it is ready") {
+TEST_CASE("one model: that it exists, and is ready") {
   Service service(Task::classifier);
   const Response response = service.get("/v1/models/sst2");
   CHECK(response.status == 200);
@@ -173,8 +165,6 @@ TEST_CASE("one model: that it exists, and whether it is ready") {
   CHECK(response.body.find(R"("name":"sst2","ready":true})") != std::string::npos);
   CHECK(service.get("/v1/models/other").status == 404);
   CHECK(message(service.get("/v1/models/other")) == "there is no such model here; this one is 'sst2'");
-  service.context.ready = false;
-  CHECK(service.get("/v1/models/sst2").status == 503);
 }
 
 TEST_CASE("routes that the model's task does not have are not there") {

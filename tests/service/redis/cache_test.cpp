@@ -121,9 +121,9 @@ TEST_CASE("log-in and database") {
   std::mutex mutex;
   std::string why;
   RedisOptions options = patient(url);
-  options.log = [&](std::string_view line) {
+  options.log = [&](bool up, std::string_view reason) {
     const std::lock_guard<std::mutex> lock(mutex);
-    why += line;
+    why.append(up ? "up" : "").append(reason);
   };
   Asker refused(options);
   refused.wait_for_open();

@@ -87,14 +87,10 @@ TEST_CASE("too many calls at once: 429 with the body unread, and room again afte
   CHECK(service.post("/", "good").status == 200);
 }
 
-TEST_CASE("told to end: still answers, until it refuses") {
+TEST_CASE("told to end: still answers") {
   Plain service;
   service.context.draining = true;
   CHECK(service.post("/", "good").status == 200);
-  service.context.refusing = true;
-  const Response response = service.post("/", "good");
-  CHECK(response.status == 503);
-  CHECK(field(response, "Retry-After") == "1");
 }
 
 TEST_CASE("media types") {
@@ -120,6 +116,7 @@ TEST_CASE("a model that fails says nothing of the reason's words in a way that b
   const Response response = service.post("/", "good");
   CHECK(response.status == 500);
   CHECK(response.body.rfind("{\"detail\":\"", 0) == 0);
+  CHECK(response.fault == "the model's run failed");
   CHECK(service.context.calls_in_flight == 0);
 }
 
@@ -132,12 +129,21 @@ TEST_CASE("a text that is no UTF-8, a reader that fails") {
   const Response response = service.post("/throws", "x");
   CHECK(response.status == 424);
   CHECK(response.body == R"({"error":"Internal Server Error","error_type":"Backend"})");
+  CHECK(response.fault == "whatever");
   service.router.add("POST", "/writes",
                      model_route(service.context, "predict", fastapi_error, [](Call& call) -> Writer {
                        call.add("good");
                        return [](const Answer&) -> Response { throw Problem(Kind::model, "inference_error"); };
                      }));
-  CHECK(service.post("/writes", "x").status == 500);
+  const Response failed = service.post("/writes", "x");
+  CHECK(failed.status == 500);
+  CHECK(failed.fault == "inference_error");
+  service.router.add("POST", "/no-memory", model_route(service.context, "predict", fastapi_error, [](Call&) -> Writer {
+                       throw std::bad_alloc();
+                     }));
+  CHECK(service.post("/no-memory", "x").fault == "out of memory");
+  CHECK(service.post("/", "good").fault.empty());
+  CHECK(service.post("/", "\xFF").fault.empty()); // that is the client's
   CHECK(service.context.calls_in_flight == 0);
 }
 
@@ -170,9 +176,11 @@ TEST_CASE("the statuses of each problem, and none of the text") {
                         {Kind::invalid, 422, 422, 400, "Validation"},
                         {Kind::empty, 422, 400, 400, "Empty"},
                         {Kind::batch_size, 413, 422, 413, "Validation"},
+                        {Kind::model_type, 424, 424, 424, "Backend"},
                         {Kind::overloaded, 429, 429, 429, "Overloaded"},
                         {Kind::draining, 503, 503, 503, "Unhealthy"},
                         {Kind::timeout, 503, 503, 503, "Overloaded"},
+                        {Kind::gone, 499, 499, 499, "Overloaded"},
                         {Kind::model, 500, 424, 500, "Backend"},
                         {Kind::internal, 500, 424, 500, "Backend"}}) {
     const Problem problem(c.kind, "why");

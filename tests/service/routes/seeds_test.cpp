@@ -126,8 +126,6 @@ TEST_CASE("/health") {
   CHECK(service.get("/health").body == R"({"status":"healthy"})");
   service.context.draining = true;
   CHECK(service.get("/health").status == 200);
-  service.context.ready = false;
-  CHECK(service.get("/health").status == 503);
 }
 
 TEST_CASE("/predict {\"text\"}") {

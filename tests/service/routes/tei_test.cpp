@@ -123,6 +123,37 @@ TEST_CASE("/predict: inputs that are none") {
         error_json("batch size 33 > maximum allowed batch size 32", "Validation"));
 }
 
+TEST_CASE("routes for models of another task say so") {
+  const auto check = [](Task task, std::initializer_list<const char*> paths, const char* message) {
+    Tei tei(task);
+    for (const char* path : paths)
+      CHECK(tei.error(path, R"({"inputs":"good"})", 424) == error_json(message, "Backend"));
+    CHECK(tei.metrics.exposition().find("te_request_failure{err=\"model_type\"} " + std::to_string(paths.size())) !=
+          std::string::npos);
+  };
+  check(Task::classifier, {"/rerank"}, "model is not a re-ranker model");
+  check(Task::embedder, {"/rerank"}, "model is not a re-ranker model");
+  check(Task::classifier, {"/embed", "/embed_all", "/similarity"}, "Model is not an embedding model");
+  check(Task::reranker, {"/embed", "/embed_all", "/similarity"}, "Model is not an embedding model");
+  check(Task::embedder, {"/predict"}, "Model is not a classifier model");
+}
+
+TEST_CASE("errors are TEI's before the body is read, too") {
+  for (const auto& [task, path] : {std::pair(Task::classifier, "/"),
+                                   {Task::classifier, "/invocations"},
+                                   {Task::reranker, "/predict"},
+                                   {Task::embedder, "/"}}) {
+    Tei tei(task);
+    CHECK(tei.error(path, "{", 400).find("\"error_type\":\"Validation\"") != std::string::npos);
+    CHECK(tei.error(path, "[]", 422).find("\"error_type\":\"Validation\"") != std::string::npos);
+    const Response foreign = tei.post(path, R"({"inputs":"good"})", {{"content-type", "text/plain"}});
+    CHECK(foreign.status == 415);
+    CHECK(foreign.body.find("\"error_type\":\"Validation\"") != std::string::npos);
+    tei.context.max_concurrent_requests = 0;
+    CHECK(tei.error(path, R"({"inputs":"good"})", 429) == error_json("Model is overloaded", "Overloaded"));
+  }
+}
+
 TEST_CASE("/rerank") {
   Tei tei(Task::reranker);
   for (const char* path : {"/rerank", "/", "/invocations"})
@@ -269,8 +300,6 @@ TEST_CASE("/info and /ping") {
   CHECK(embedder.get("/info").body.find(R"("model_type":{"embedding":{"pooling":"mean"}})") != std::string::npos);
   CHECK(classifier.get("/ping").status == 200);
   CHECK(classifier.get("/ping").body.empty());
-  classifier.context.ready = false;
-  CHECK(classifier.get("/ping").status == 503);
 }
 
 TEST_CASE("a body that cannot be read") {
