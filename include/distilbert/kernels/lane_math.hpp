@@ -33,6 +33,14 @@ template <std::size_t N> F polynomial(const F& x, const float (&coefficients)[N]
   return y;
 }
 
+/// 2^n for whole n from -126 to 127; 1 for NaN.
+inline F power_of_two(const F& n) {
+  const I exponent = (F(n.isNaN().select(F::Zero(), n)).cast<std::int32_t>() + 127).shiftLeft<23>();
+  F power;
+  std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
+  return power;
+}
+
 /// e^x for x <= 88; 0 below -87.3. Relative error below 1.5e-7; NaN and +infinity give NaN.
 /// x = n ln 2 + r with |r| <= ln 2 / 2 (Cody & Waite 1980), a polynomial in r, and n added to the exponent.
 inline F lane_exp(const F& x) {
@@ -41,19 +49,13 @@ inline F lane_exp(const F& x) {
   const F n = (bounded * 1.44269504088896341f).rint();
   const F r = (bounded - n * ln2_high) - n * ln2_low;
   const F mantissa = polynomial(r, exp_coefficients) * (r * r) + r + 1.0f;
-  const I exponent = (n.max<Eigen::PropagateNumbers>(-126.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
-  F power;
-  std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
-  return (x < -87.3f).select(F::Zero(), mantissa * power + (x - x));
+  return (x < -87.3f).select(F::Zero(), mantissa * power_of_two(n.max(-126.0f)) + (x - x));
 }
 
 /// e^x for x <= 0, to 8e-5 of it and 1e-30, NaN for NaN: for what is rounded to int8 next.
 inline F lane_rough_exp(const F& x) {
   const F t = (x * 1.44269504088896341f).max(-100.0f), n = t.rint();
-  const I exponent = (n.max<Eigen::PropagateNumbers>(-100.0f).cast<std::int32_t>() + 127).shiftLeft<23>();
-  F power;
-  std::memcpy(power.data(), exponent.data(), sizeof(float) * lanes);
-  return (x < -69.0f).select(F::Zero(), polynomial(F(t - n), exp2_coefficients) * power + (x - x));
+  return (x < -69.0f).select(F::Zero(), polynomial(F(t - n), exp2_coefficients) * power_of_two(n) + (x - x));
 }
 
 /// erf(x) to 2e-7; +-1 beyond 3.8
