@@ -659,7 +659,7 @@ TEST_CASE("embed: word + position in every precision") {
   std::vector<float> scale = {0.01f, 0.02f, 0.03f, 0.04f, 0.05f};
   kernels::portable.round_to_bf16(table.data(), table.size(), half.data());
   for (std::size_t i = 0; i < byte.size(); ++i)
-    byte[i] = static_cast<std::int8_t>(table[i] * 40.0f);
+    byte[i] = static_cast<std::int8_t>(table[i] * 20.0f);
   const PackedEmbedding as[] = {{Precision::fp32, rows, dim, table.data(), nullptr},
                                 {Precision::bf16, rows, dim, half.data(), nullptr},
                                 {Precision::int8, rows, dim, byte.data(), scale.data()}};

@@ -43,6 +43,8 @@ public:
   /// context is W_v (sum of p x) + b_v. Each head attends to the hidden states themselves.
   void forward_cls(const Batch& batch, Rows hidden, Rows projected, Workspace& workspace) const {
     const std::size_t texts = batch.texts(), dim = static_cast<std::size_t>(hidden.cols());
+    if (texts == 0)
+      return;
     Rows cls = projected; // until out_lin writes there
     Rows qkv = workspace.qkv(texts), context = workspace.context(texts);
     float* const of_heads = workspace.of_heads(texts).data();
