@@ -32,13 +32,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import texts as sample  # noqa: E402
 from client import Connection, run_all  # noqa: E402
-from server_process import ServerProcess  # noqa: E402
+from server_process import SANITIZED, ServerProcess  # noqa: E402
 
 MODEL = pathlib.Path(os.environ["DISTILBERT_SOURCE_DIR"], "models/sst2")
 NO_CACHE = ["--cache-megabytes", 0, "--drain-delay", 0]
 TOLERANCE = 1e-6  # of scores that were printed twice
 # Built with a sanitizer and without optimisation, the model is a hundred times slower, and memory says nothing.
-SANITIZED = any(part in ("asan", "tsan") for part in pathlib.Path(os.environ["DISTILBERT_BIN"]).parts)
 SHORT = 10 if SANITIZED else 1  # divides the short counts
 
 
