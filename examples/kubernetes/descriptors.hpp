@@ -17,5 +17,5 @@ inline std::size_t make_room_for(std::size_t connections) {
   rlimit raised = limit;
   raised.rlim_cur = std::min(wanted, limit.rlim_max);
   const rlim_t now = ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
-  return now > others ? std::min<std::size_t>(now - others, connections) : 0;
+  return now > others ? std::min<std::size_t>(now - others, connections) : now / 2;
 }

@@ -48,10 +48,12 @@ void announce(const Options& options, const std::string& address) {
 void run(Options options) {
   static Signals signals;
   service::start_log(options.log);
-  if (const std::size_t room = make_room_for(options.server.max_connections); room < options.server.max_connections)
-    service::log(LogLevel::warning, "the limit of open files is too low for all connections",
+  if (const std::size_t room = make_room_for(options.server.max_connections); room < options.server.max_connections) {
+    service::log(LogLevel::info, "the limit of open files allows fewer connections",
                  {{"max_connections", static_cast<std::int64_t>(options.server.max_connections)},
                   {"room_for", static_cast<std::int64_t>(room)}});
+    options.server.max_connections = room;
+  }
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
 

@@ -140,7 +140,7 @@ def test_where_requests_are_logged(options, levels):
 
 
 def test_a_redis_that_is_not_there():
-    with ServerProcess(options=["--max-connections", "100"], env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
+    with ServerProcess(env={"REDIS_URL": "redis://127.0.0.1:1"}) as server:
         deadline = time.monotonic() + 60
         while series(server)["distilbert_redis_up"] == 1 and time.monotonic() < deadline:
             server.post("/bulk-predict", {"text": [f"{TEXT} {time.monotonic()}"]})
