@@ -48,12 +48,7 @@ void announce(const Options& options, const std::string& address) {
 void run(Options options) {
   static Signals signals;
   service::start_log(options.log);
-  if (const std::size_t room = make_room_for(options.server.max_connections); room < options.server.max_connections) {
-    service::log(LogLevel::info, "the limit of open files allows fewer connections",
-                 {{"max_connections", static_cast<std::int64_t>(options.server.max_connections)},
-                  {"room_for", static_cast<std::int64_t>(room)}});
-    options.server.max_connections = room;
-  }
+  options.server.max_connections = make_room_for(options.server.max_connections);
   if (options.service.model.empty())
     options.service.model = cli::default_model_directory();
 
@@ -65,7 +60,8 @@ void run(Options options) {
   service.metrics().sample("distilbert_http_connections", "Open connections",
                            [&server] { return static_cast<double>(server.connections()); });
   const std::string address = url(options.server.host, server.port());
-  service::log(LogLevel::info, "listening", {{"url", address}});
+  service::log(LogLevel::info, "listening",
+               {{"url", address}, {"max_connections", static_cast<std::int64_t>(options.server.max_connections)}});
   service.load([] { signals.hold(); });
   announce(options, address);
 
