@@ -204,6 +204,8 @@ TEST_CASE("all bodies together have a limit") {
   auto first = std::make_unique<Client>(server.port());
   Client second(server.port());
   first->send(post(100'000));
+  while (count() < 1)
+    std::this_thread::yield();
   second.send(post(100'000));
   while (count() < 2)
     std::this_thread::yield();
