@@ -1,5 +1,6 @@
 // Each allocation of the server fails once: who is under way may get no answer, but whoever comes next does.
 
+#include "../failing_allocations.hpp"
 #include "client.hpp"
 
 #include <service/http/router.hpp>
@@ -7,36 +8,11 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <limits>
-#include <new>
 #include <string>
 #include <thread>
 
-namespace {
-
-constexpr int never = std::numeric_limits<int>::max();
-std::atomic<int> left{never}; // allocations of the server's threads until one fails
-thread_local bool is_client = false;
-
-} // namespace
-
-// Not inlined: g++ would see one of the two alone, and take it for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  if (!is_client && left != never && left-- == 0) {
-    left = never;
-    throw std::bad_alloc();
-  }
-  if (void* block = std::malloc(bytes))
-    return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-
 using namespace service;
-using service::test::Client;
+using namespace service::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -59,7 +35,7 @@ void check_served(const Server& server) {
 } // namespace
 
 TEST_CASE("whatever fails for one request, the next is served") {
-  is_client = true;
+  spared = true;
   Router router;
   router.add("POST", "/echo", [](const auto& request, const Respond& respond) {
     respond({200, "text/plain", {}, request->body});
@@ -79,11 +55,11 @@ TEST_CASE("whatever fails for one request, the next is served") {
   int failed = 0;
   for (int k = 0; k < 60; ++k) {
     CAPTURE(k);
-    left = k;
+    left_elsewhere = k;
     const Clock::time_point begin = Clock::now();
     ask(server);
     CHECK(Clock::now() - begin < 8s); // less than the client's patience
-    failed += left.exchange(never) == never;
+    failed += left_elsewhere.exchange(never) == never;
     check_served(server);
   }
   CHECK(failed > 20);

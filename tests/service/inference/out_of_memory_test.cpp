@@ -1,42 +1,13 @@
 // Each allocation on the way of a call fails once: that call throws or fails, and all others are served.
 
+#include "service/failing_allocations.hpp"
 #include "service/inference/fake_engine.hpp"
 #include "service/inference/remote_cache.hpp"
 
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <limits>
 #include <map>
-#include <new>
 #include <thread>
-
-namespace {
-
-constexpr int never = std::numeric_limits<int>::max();
-thread_local int left_here = never;     // allocations of this thread until one fails
-std::atomic<int> left_elsewhere{never}; // of the other threads
-thread_local bool is_caller = false;
-
-} // namespace
-
-// Not inlined: g++ would see one of the two alone, and take it for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  if (left_here != never && left_here-- == 0) {
-    left_here = never;
-    throw std::bad_alloc();
-  }
-  if (!is_caller && left_elsewhere != never && left_elsewhere-- == 0) {
-    left_elsewhere = never;
-    throw std::bad_alloc();
-  }
-  if (void* block = std::malloc(bytes))
-    return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace service;
 using namespace service::test;
@@ -81,7 +52,7 @@ void check_served(Inference& inference, std::int32_t number) {
 } // namespace
 
 TEST_CASE("while a call is taken in: it throws and is forgotten, or is answered") {
-  is_caller = true;
+  spared = true;
   Table table;
   for (RemoteCache* remote : {static_cast<RemoteCache*>(nullptr), static_cast<RemoteCache*>(&table)}) {
     InferenceOptions options;
@@ -112,7 +83,7 @@ TEST_CASE("while a call is taken in: it throws and is forgotten, or is answered"
 }
 
 TEST_CASE("while a worker is at it: the call fails or is answered, and the worker goes on") {
-  is_caller = true;
+  spared = true;
   Table table;
   for (RemoteCache* remote : {static_cast<RemoteCache*>(nullptr), static_cast<RemoteCache*>(&table)}) {
     InferenceOptions options;
