@@ -58,7 +58,7 @@ test-quick: build/.setup-test ## build with g++, and run the tests that take sec
 test-threads: build/.setup-test ## build with ThreadSanitizer, and run the tests that use threads
 	cmake --preset tsan
 	cmake --build --preset tsan
-	ctest --preset tsan -L '^(threads|tasks|weights)$$'
+	ctest --preset tsan -L '^(threads|tasks|weights|service)$$'
 
 .PHONY: fuzz
 fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=60

@@ -1,7 +1,7 @@
 -- wrk -s load.lua URL [-- BODIES HOT SHARE]
 -- Gets URL; or posts the lines of the file BODIES. The first HOT lines make up SHARE of all requests (0 to 1), drawn at random; the
 -- others come once each, in order, each thread having its own, and begin anew at the end of the file.
--- Afterwards a line of JSON goes to standard error.
+-- Afterwards a line of JSON goes to standard error; times_us: pairs of a time and how many requests took it.
 
 local threads = 0
 
@@ -15,14 +15,14 @@ function init(arguments)
     plain = wrk.format()
     return
   end
-  bodies, hot, share = {}, tonumber(arguments[2]), tonumber(arguments[3])
-  for line in io.lines(arguments[1]) do
-    bodies[#bodies + 1] = line
-  end
-  next_body = hot + 1 + number * 7919
-  math.randomseed(number + 1)
+  requests, hot, share = {}, tonumber(arguments[2]), tonumber(arguments[3])
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
+  for line in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format(nil, nil, nil, line)
+  end
+  fresh = number * 7919
+  math.randomseed(number + 1)
 end
 
 function request()
@@ -30,17 +30,19 @@ function request()
     return plain
   end
   if math.random() < share then
-    return wrk.format(nil, nil, nil, bodies[math.random(hot)])
+    return requests[math.random(hot)]
   end
-  local body = bodies[hot + 1 + (next_body - hot - 1) % (#bodies - hot)]
-  next_body = next_body + 1
-  return wrk.format(nil, nil, nil, body)
+  fresh = fresh + 1
+  return requests[hot + 1 + fresh % (#requests - hot)]
 end
 
 function done(summary, latency)
+  local times = {}
+  for i = 1, #latency do
+    times[i] = string.format("[%d,%d]", latency(i))
+  end
   local failed = summary.errors
-  io.stderr:write(string.format(
-    '{"requests":%d,"seconds":%.3f,"p50_ms":%.3f,"p99_ms":%.3f,"most_ms":%.3f,"failed":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    latency.max / 1e3, failed.connect + failed.read + failed.write + failed.status + failed.timeout))
+  io.stderr:write(string.format('{"requests":%d,"duration_us":%d,"failed":%d,"times_us":[%s]}\n', summary.requests,
+    summary.duration, failed.connect + failed.read + failed.write + failed.status + failed.timeout,
+    table.concat(times, ",")))
 end

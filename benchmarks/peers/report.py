@@ -8,10 +8,8 @@ import json
 import pathlib
 import sys
 
-import matplotlib
-
-matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "distilbert"  # the same results give the same file
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "common"))
+from reports import GREY, table  # noqa: E402, I001 -- before pyplot
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
@@ -21,7 +19,6 @@ NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "ctranslate2": "
          "tokie": "tokie", "nanotoken": "nanotoken", "flash-tokenizer": "flash-tokenizer"}  # fmt: skip
 COLOURS = {OURS: "#e4572e", "onnxruntime": "#2a9d8f", "openvino": "#4c78d0", "ctranslate2": "#b8860b",
            "pytorch": "#9b5de5", "pytorch-compiled": "#c06fb0"}  # fmt: skip
-GREY = "#7d8590"
 MODELS = {
     "base": "DistilBERT-base size, random weights",
     "sst2": "models/sst2, 6 layers of 384",
@@ -36,11 +33,6 @@ def name_of(engine):
 def milliseconds(seconds):
     value = 1000 * seconds
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def table(head, rows):
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
 def unique(values):

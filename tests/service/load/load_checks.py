@@ -10,48 +10,33 @@ Every check ends by itself, and prints what it found as a line of JSON.
                to come back
   connections  idle and slow connections by the thousand: others are served all the while
   redis        a Redis that closes idle connections: every request is answered
+  faults       whatever else happens to Redis, idle, under load and at the start: every answer is right
   soak         mixed load for a while: memory, descriptors and threads stay, and the counters add up
 """
 
 import argparse
 import asyncio
-import contextlib
 import itertools
 import json
 import os
 import pathlib
 import random
 import resource
-import shutil
-import subprocess
+import statistics
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import texts as sample  # noqa: E402
 from client import Connection, run_all  # noqa: E402
+from redis_faults import redis_faults  # noqa: E402
+from redis_process import RedisProcess  # noqa: E402
 from server_process import SANITIZED, ServerProcess  # noqa: E402
 
-MODEL = pathlib.Path(os.environ["DISTILBERT_SOURCE_DIR"], "models/sst2")
 NO_CACHE = ["--cache-megabytes", 0, "--drain-delay", 0]
-TOLERANCE = 1e-6  # of scores that were printed twice
 # Built with a sanitizer and without optimisation, the model is a hundred times slower, and memory says nothing.
 SHORT = 10 if SANITIZED else 1  # divides the short counts
-
-
-def body_of(texts):
-    return json.dumps({"text": texts}).encode()
-
-
-def check_prediction(body, text, scores):
-    """That the reply of /bulk-predict is about this text and no other."""
-    (prediction,) = json.loads(body)["predictions"]
-    found = {row["label"]: row["score"] for row in prediction}
-    assert found.keys() == scores[text].keys()
-    for label, score in scores[text].items():
-        assert abs(found[label] - score) < TOLERANCE, f"{found} for {text!r}, which has {scores[text]}"
 
 
 def percentile(values, fraction):
@@ -80,20 +65,20 @@ def descriptors(server):
 async def burst(long):
     """Counts of seeds 001 and 004, which lost 28.9 % of the first; uncached, then cached."""
     pool = sample.take(2000 // SHORT**2)
-    scores = sample.scores_of(MODEL, pool)
+    scores = sample.scores_of(sample.MODEL, pool)
     found = {}
     for name, count, options in (("uncached", 10_000 if long else 400 // SHORT, NO_CACHE),
                                  ("cached", 51_552 if long else 4_000 // SHORT, ["--drain-delay", 0])):
-        with ServerProcess(MODEL, options) as server:
+        with ServerProcess(sample.MODEL, options) as server:
             times = []
 
             async def ask(connection, number):
                 text = pool[number % len(pool)]
                 start = time.perf_counter()
-                answer = await connection.request("POST", "/bulk-predict", body_of([text]))
+                answer = await connection.request("POST", "/bulk-predict", sample.body_of([text]))
                 times.append(time.perf_counter() - start)
                 assert answer.status == 200, answer
-                check_prediction(answer.body, text, scores)
+                sample.check_prediction(answer.body, text, scores)
 
             start = time.perf_counter()
             await run_all(server.port, 64, iter(range(count)), ask)
@@ -107,10 +92,10 @@ async def overload(long):
     """Callers twice and ten times as many as the server takes at a time."""
     limit = 32
     pool = sample.take(4000 // SHORT**2)
-    scores = sample.scores_of(MODEL, pool)
+    scores = sample.scores_of(sample.MODEL, pool)
     total = 1_000_000 if long else 6_000 // SHORT
     found = {}
-    with ServerProcess(MODEL, [*NO_CACHE, "--max-concurrent-requests", limit]) as server:
+    with ServerProcess(sample.MODEL, [*NO_CACHE, "--max-concurrent-requests", limit]) as server:
         for times_capacity in (1, 2, 10):
             count = total // 20 if times_capacity == 1 else total // 2
             statuses, answered, waits = {}, [], []
@@ -119,14 +104,14 @@ async def overload(long):
                 text = pool[number % len(pool)]
                 mark = f"load-{times_capacity}-{number}"
                 start = time.perf_counter()
-                answer = await connection.request("POST", "/bulk-predict", body_of([text]), [("X-Request-Id", mark)])
+                answer = await connection.request("POST", "/bulk-predict", sample.body_of([text]), [("X-Request-Id", mark)])
                 assert answer.fields["x-request-id"] == mark, "another request's answer"
                 assert answer.status in (200, 429, 503), answer
                 statuses[answer.status] = statuses.get(answer.status, 0) + 1
                 answered.append(number)
                 if answer.status == 200:
                     waits.append(time.perf_counter() - start)
-                    check_prediction(answer.body, text, scores)
+                    sample.check_prediction(answer.body, text, scores)
                 else:
                     assert float(answer.fields["retry-after"]) >= 0
                     await asyncio.sleep(0.005)  # far less than it was told, so that the load stays
@@ -150,8 +135,8 @@ async def connections(long):
     if most < idle + slow + 500:
         raise SystemExit(f"connections: {most} descriptors are allowed, {idle + slow + 500} needed (ulimit -n)")
     text = "two hours I will not get back"
-    scores = sample.scores_of(MODEL, [text])
-    with ServerProcess(MODEL, ["--max-connections", idle + slow + 100, "--drain-delay", 0]) as server:
+    scores = sample.scores_of(sample.MODEL, [text])
+    with ServerProcess(sample.MODEL, ["--max-connections", idle + slow + 100, "--drain-delay", 0]) as server:
         before = memory(server), descriptors(server)
         held = []
         for number in range(idle + slow):
@@ -169,10 +154,10 @@ async def connections(long):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             start = time.perf_counter()
-            answer = await canary.request("POST", "/bulk-predict", body_of([text]))
+            answer = await canary.request("POST", "/bulk-predict", sample.body_of([text]))
             waits.append(time.perf_counter() - start)
             assert answer.status == 200
-            check_prediction(answer.body, text, scores)
+            sample.check_prediction(answer.body, text, scores)
             await asyncio.sleep(0.02)
         during = memory(server)
         for _, writer in held:
@@ -189,43 +174,23 @@ async def connections(long):
                 "bytes_a_connection": round(grown / (idle + slow))}
 
 
-@contextlib.contextmanager
-def redis(*options):
-    """A redis-server of its own on a socket in a temporary folder; yields the path of the socket."""
-    folder = tempfile.mkdtemp(prefix="distilbert-redis-")
-    path = f"{folder}/redis.sock"
-    process = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", path, "--dir", folder, "--save", "",
-                                "--appendonly", "no", *options], stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            if pathlib.Path(path).exists():
-                break
-            time.sleep(0.05)
-        yield path
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 async def redis_idle(long):
     """Seed 004's fault: a request after Redis closed the connection for its idleness got 500."""
     waits, kills = (100, 100) if long else (3, 20)
     pool = sample.take(waits + kills)
-    scores = sample.scores_of(MODEL, pool)
-    with redis("--timeout", "1") as path, ServerProcess(
-            MODEL, [*NO_CACHE, "--redis-url", f"unix://{path}"]) as server:
+    scores = sample.scores_of(sample.MODEL, pool)
+    with RedisProcess("--timeout", "1") as redis, ServerProcess(
+            sample.MODEL, [*NO_CACHE, "--redis-url", f"unix://{redis.path}"]) as server:
         connection = Connection(server.port)
         for number, text in enumerate(pool):
             for _ in range(2):  # computed and stored; then, mostly, found
-                answer = await connection.request("POST", "/bulk-predict", body_of([text]))
+                answer = await connection.request("POST", "/bulk-predict", sample.body_of([text]))
                 assert answer.status == 200, answer
-                check_prediction(answer.body, text, scores)
+                sample.check_prediction(answer.body, text, scores)
             if number < waits:
                 await asyncio.sleep(2.2)
             else:
-                subprocess.run(["redis-cli", "-s", path, "client", "kill", "type", "normal", "skipme", "yes"],
-                               stdout=subprocess.DEVNULL, check=True)
+                redis.kill_clients()
         metrics = (await connection.request("GET", "/metrics")).body.decode()
         connection.close()
         hits = [line for line in metrics.splitlines() if 'tier="redis"' in line and 'result="hit"' in line]
@@ -236,9 +201,11 @@ async def redis_idle(long):
 async def soak(long):
     """95 in 100 requests of a hundred texts, the others new; every route of people and probes now and then."""
     minutes = 30 if long else 0.15
+    cache = ["--cache-megabytes", 2]  # full before the first third has passed: what grows then is lost
     hot = sample.take(100)
     fresh = itertools.islice(sample.sentences(), 100, None)
-    with redis() as path, ServerProcess(MODEL, ["--redis-url", f"unix://{path}", "--drain-delay", 0]) as server:
+    with RedisProcess() as redis, ServerProcess(
+            sample.MODEL, ["--redis-url", f"unix://{redis.path}", "--drain-delay", 0, *cache]) as server:
         end = time.monotonic() + 60 * minutes
         counts, samples = {}, []
 
@@ -246,7 +213,7 @@ async def soak(long):
             route = random.random()
             if route < 0.98:
                 text = random.choice(hot) if random.random() < 0.95 else next(fresh)
-                answer = await connection.request("POST", "/bulk-predict", body_of([text]))
+                answer = await connection.request("POST", "/bulk-predict", sample.body_of([text]))
             else:
                 answer = await connection.request("GET", random.choice(["/metrics", "/health", "/readyz"]))
             counts[answer.status] = counts.get(answer.status, 0) + 1
@@ -263,8 +230,7 @@ async def soak(long):
         await asyncio.gather(run_all(server.port, 16, until_the_end(), ask), watch())
         assert set(counts) == {200}, counts
         settled = samples[len(samples) // 3:]
-        hours = (settled[-1][0] - settled[0][0]) / 3600
-        slope = (settled[-1][1] - settled[0][1]) / hours
+        slope = 3600 * statistics.linear_regression([at for at, *_ in settled], [bytes for _, bytes, *_ in settled]).slope
         assert settled[-1][2] - settled[0][2] < 20, "descriptors grow"
         assert settled[-1][3] == settled[0][3], "threads grow"
         assert settled[-1][1] < 80e6 or SANITIZED, f"{settled[-1][1]} bytes"
@@ -274,7 +240,8 @@ async def soak(long):
             **({"mb_an_hour": round(slope / 1e6, 2)} if long else {})}
 
 
-CHECKS = {"burst": burst, "overload": overload, "connections": connections, "redis": redis_idle, "soak": soak}
+CHECKS = {"burst": burst, "overload": overload, "connections": connections, "redis": redis_idle, "faults": redis_faults,
+          "soak": soak}
 
 
 def main():

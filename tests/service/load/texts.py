@@ -6,6 +6,9 @@ import os
 import pathlib
 import subprocess
 
+MODEL = pathlib.Path(os.environ["DISTILBERT_SOURCE_DIR"], "models/sst2")
+TOLERANCE = 1e-6  # of scores that were printed twice
+
 SUBJECTS = ["the film", "this comedy", "her second novel", "the whole cast", "an early scene", "the soundtrack"]
 VERBS = ["is", "was", "feels", "looks", "remains", "seems"]
 WORDS = ["dull", "warm", "clever", "endless", "a joy", "hollow", "brave", "tired", "funny", "cold", "honest", "loud"]
@@ -31,3 +34,17 @@ def scores_of(model, texts):
                          text=True, capture_output=True, check=True)
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     return {row["text"]: {s["label"]: s["score"] for s in row["scores"]} for row in rows}
+
+
+def body_of(texts):
+    """A request of /bulk-predict."""
+    return json.dumps({"text": texts}).encode()
+
+
+def check_prediction(body, text, scores):
+    """That the reply of /bulk-predict is about this text and no other."""
+    (prediction,) = json.loads(body)["predictions"]
+    found = {row["label"]: row["score"] for row in prediction}
+    assert found.keys() == scores[text].keys()
+    for label, score in scores[text].items():
+        assert abs(found[label] - score) < TOLERANCE, f"{found} for {text!r}, which has {scores[text]}"
