@@ -100,6 +100,17 @@ CLI::Validator segment() {
       "");
 }
 
+CLI::Validator probability() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double value = -1;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool good = error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1;
+        return good ? std::string() : '"' + text + "\" is not a number from 0 to 1";
+      },
+      "");
+}
+
 CLI::Validator root_path() {
   return CLI::Validator(
       [](const std::string& text) {
@@ -183,6 +194,12 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
       "Read at most N tokens of a text, [CLS] and [SEP] included;\nby default as many as the model can take");
   settings.add_flag("--special-tokens-as-text", "SPECIAL_TOKENS_AS_TEXT", service.load.encode_special_tokens,
                     "Read \"[SEP]\" and its like in a text as ordinary characters");
+  settings
+      .add(
+          "--neutral-below", "NEUTRAL_BELOW", "SCORE", service.neutral_below,
+          "Of a model of two labels: the answer to {\"payload\"} is \"neutral\" where\nthe better one's score is below "
+          "this; by default 0: never")
+      ->check(probability());
   settings.add_flag(
       "--map-model", "MAP_MODEL", raw.map_model,
       "Read the weights where the file lies: starts sooner, shares memory\nbetween processes; the file must "
@@ -203,6 +220,10 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.group("Limits");
   settings.add_number("--max-body-bytes", "MAX_BODY_BYTES", server.max_body_bytes, 1, 1'000'000'000,
                       "Largest body of a request; by default 2000000");
+  settings.add_number("--max-total-body-bytes", "MAX_TOTAL_BODY_BYTES", server.max_total_body_bytes, 1,
+                      1'000'000'000'000,
+                      "Of all requests under way, and of all large answers not yet taken;\nbeyond it 503; by default "
+                      "256000000");
   settings.add_number("--max-connections", "MAX_CONNECTIONS", server.max_connections, 1, 1'000'000,
                       "Most connections at a time; by default 20000");
   settings.add_number("--max-concurrent-requests", "MAX_CONCURRENT_REQUESTS", service.max_concurrent_requests, 1,

@@ -39,6 +39,7 @@ struct ServiceOptions {
   std::size_t max_bulk_texts = 4096;
   std::size_t max_concurrent_requests = 512;
   std::chrono::milliseconds request_timeout{30'000};
+  float neutral_below = 0; // see Context
   bool page = true;
   bool log_requests = false; // at level info instead of debug
 };

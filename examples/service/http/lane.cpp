@@ -9,7 +9,6 @@
 #include <exception>
 #include <iterator>
 #include <utility>
-#include <vector>
 
 namespace service {
 
@@ -102,12 +101,13 @@ void Lane::expire() {
     }
 }
 
+/// The act may end the session, but no other.
 template <class Act> void Lane::each(const Act& act) {
-  std::vector<std::shared_ptr<Session>> all;
-  for (const auto& stage : stages_)
-    all.insert(all.end(), stage.begin(), stage.end());
-  for (const auto& session : all)
-    act(*session);
+  for (auto& stage : stages_)
+    for (auto next = stage.begin(); next != stage.end();) {
+      const std::shared_ptr<Session> session = *next++;
+      act(*session);
+    }
 }
 
 void Lane::close_idle() {

@@ -19,16 +19,18 @@ struct ServerOptions {
   std::size_t threads = 1;              // of connections; each connection belongs to one of them
   std::size_t max_connections = 20'000; // what comes beyond is answered 503 and closed
   std::size_t max_body_bytes = 2'000'000;
-  std::size_t max_total_body_bytes = 256'000'000; // of all requests under way; what comes beyond is answered 503
-  std::size_t min_body_rate = 256;                // bytes a second of a body, on average over half of body_timeout
+  // Of all requests under way, and of all answers of more than 64 KiB; what comes beyond is answered 503.
+  std::size_t max_total_body_bytes = 256'000'000;
+  std::size_t min_body_rate = 256; // bytes a second of a body, on average over half of body_timeout
   // Each is for the whole, however the bytes trickle. A request that is late is answered 408.
   std::chrono::milliseconds header_timeout{5'000}; // from the first byte of a request to the end of its header
   std::chrono::milliseconds body_timeout{10'000};  // for the body
   std::chrono::milliseconds write_timeout{10'000}; // for a client to take the answer
   std::chrono::milliseconds idle_timeout{75'000};  // between requests, and before the first; closed without a word
   std::chrono::milliseconds linger_timeout{2'000}; // for a client to close after the last answer
-  // Told of each answer that no handler gives: to what is no request, too long, too late, one connection too many, or
-  // `OPTIONS *`. The method may be empty or anything. Runs on the threads of connections; must not throw.
+  // Told of each answer that no handler gives: to what is no request, too long, too late, one connection too many,
+  // `OPTIONS *`, or in place of an answer for which there is no room. The method may be empty or anything. Runs on the
+  // threads of connections; must not throw.
   std::function<void(std::string_view method, unsigned status)> on_own_answer = {};
 };
 

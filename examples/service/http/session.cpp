@@ -20,6 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::size_t small_answer = 65'536;            // mostly waits in the system's buffer
 constexpr unsigned looks_at_body = 2;                   // in the time that a body may take
 constexpr std::chrono::milliseconds about_to_send{200}; // a connection younger than this has a request on its way
 
@@ -219,6 +220,12 @@ void Session::answer_ourselves(std::string_view method, Response response) {
 }
 
 void Session::answer(Response response) {
+  if (response.body.size() > small_answer && !body_share_.grow(response.body.size())) {
+    body_share_.release();
+    response = detail(503, "Too many answers are under way");
+    response.fields.push_back({"Retry-After", "1"});
+    return answer_ourselves({}, std::move(response));
+  }
   keep_alive_ = keep_alive_ && !lane_.state().draining;
   lane_.enter(*this, Stage::answer);
   head_.clear();
@@ -239,6 +246,7 @@ void Session::answered() {
   if (std::exchange(caller_, nullptr))
     --lane_.state().unanswered;
   std::string().swap(body_); // gives the memory back, which an empty string would keep
+  body_share_.release();
   if (!keep_alive_)
     return linger();
   reader_.next();

@@ -61,7 +61,7 @@ private:
   boost::asio::ip::tcp::socket socket_;
   Lane& lane_;
   RequestReader reader_;
-  BodyShare body_share_;           // of the body that the reader holds
+  BodyShare body_share_;           // of the body that the reader holds, or of the answer
   std::string unread_;             // bytes that came behind the request at hand
   std::size_t unread_at_ = 0;      // of which so many have been taken
   bool reading_ = false;           // waits for bytes

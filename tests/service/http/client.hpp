@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -33,11 +35,12 @@ public:
     REQUIRE(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
   }
 
-  /// All bytes until the server closes.
-  std::string receive() {
+  /// All bytes until the server closes, `most` of them.
+  std::string receive(std::size_t most = std::string::npos) {
     std::string all;
     char bytes[4096];
-    for (ssize_t size; (size = ::recv(socket_, bytes, sizeof bytes, 0)) > 0;)
+    for (ssize_t size;
+         all.size() < most && (size = ::recv(socket_, bytes, std::min(sizeof bytes, most - all.size()), 0)) > 0;)
       all.append(bytes, static_cast<std::size_t>(size));
     return all;
   }

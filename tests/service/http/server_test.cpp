@@ -238,3 +238,29 @@ TEST_CASE("all bodies together have a limit") {
   }
   held.clear();
 }
+
+TEST_CASE("answers that nobody reads count against that limit, too") {
+  ServerOptions options = local(2);
+  options.max_total_body_bytes = 50'000'000;
+  Server server(options, [&](const Request& request, const Respond& respond) {
+    respond({200, {}, {}, std::string(request.path == "/large" ? 40'000'000 : 60'000, 'x')});
+  });
+  const auto status_of = [&](Client& client, const std::string& path) {
+    client.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    return client.receive().substr(9, 3);
+  };
+  Client idler(server.port());
+  idler.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(idler.receive(1) == "H");
+  for (const std::string path : {"/large", "/small", "/large"}) {
+    Client client(server.port());
+    CHECK(status_of(client, path) == (path == "/large" ? "503" : "200"));
+  }
+  CHECK(idler.receive().size() > 40'000'000);
+  std::string status = "503"; // the idler may have had its answer before there is room again
+  for (const auto end = Clock::now() + 10s; status == "503" && Clock::now() < end;) {
+    Client client(server.port());
+    status = status_of(client, "/large");
+  }
+  CHECK(status == "200");
+}

@@ -22,6 +22,7 @@ SETTINGS = {
     "--isa": ("portable", None),
     "--max-length": ("16", "1"),
     "--special-tokens-as-text": (True, "maybe"),
+    "--neutral-below": ("0.75", "1.5"),
     "--map-model": (True, "maybe"),
     "--host": ("127.0.0.1", "nowhere"),
     "--port": ("0", "65536"),
@@ -29,6 +30,7 @@ SETTINGS = {
     "--api-key": ("secret", None),
     "--no-page": (True, "maybe"),
     "--max-body-bytes": ("1000", "0"),
+    "--max-total-body-bytes": ("1000", "0"),
     "--max-connections": ("10", "many"),
     "--max-concurrent-requests": ("10", "1.5"),
     "--max-client-batch-size": ("10", "0"),
@@ -154,6 +156,12 @@ def test_flag_over_variable_over_file(tmp_path):
     assert served_name("--config", file, env={"SERVED_MODEL_NAME": "variable"}) == "variable"
     assert served_name("--config", file, env={"SERVED_MODEL_NAME": ""}) == "file"
     assert served_name("--config", file, "--served-model-name", "flag", env={"SERVED_MODEL_NAME": "variable"}) == "flag"
+
+
+def test_neutral_below():
+    for options, category in ([], "positive"), (["--neutral-below", "1"], "neutral"):
+        with ServerProcess(options=options) as server:
+            assert server.post("/predict", {"payload": "a joy from first to last"}).json["Categories"] == category
 
 
 def test_bad_files(tmp_path):

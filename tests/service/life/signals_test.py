@@ -7,6 +7,7 @@ import http.client
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from server_process import PROGRAM, SOURCE, ServerProcess
 
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
 ROUNDS = int(os.environ.get("DISTILBERT_TEST_ROUNDS", "20"))
 BODY = json.dumps({"text": ["a film that is over before it began"]})
 LIMIT = 60  # seconds that a busy machine may take for anything
@@ -189,8 +191,8 @@ def test_a_client_that_goes_away_before_its_answer():
 def test_idle_and_slow_connections():
     """The idle are closed at once, the slow when the limit is over; neither keeps it from ending with 0."""
     with ServerProcess(options=["--grace-limit", "1", "--header-timeout", "600", "--body-timeout", "600"]) as server:
-        idle = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(300)]
-        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(60)]
+        idle = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(1000)]
+        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(100)]
         for i, connection in enumerate(slow):
             connection.sendall([b"GET /livez HT", b"POST /bulk-predict HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{"][i % 2])
         time.sleep(0.5)  # an idle one that has just come is taken to be about to send
