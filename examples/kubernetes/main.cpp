@@ -29,6 +29,8 @@ void open_standard_streams() {
       ::open("/dev/null", O_RDWR);
 }
 
+bool is_wildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
 std::string url(const std::string& host, std::uint16_t port) {
   const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
   const bool ipv6 = reached.find(':') != reached.npos;
@@ -38,7 +40,8 @@ std::string url(const std::string& host, std::uint16_t port) {
 /// For people and scripts, on standard output: once it is there, requests are answered.
 void announce(const Options& options, const std::string& address) {
   const std::string root = address + options.service.root_path;
-  std::printf("listening on %s\n", address.c_str());
+  std::printf("listening on %s%s\n", address.c_str(),
+              is_wildcard(options.server.host) ? " and every other address of this machine" : "");
   if (options.service.page && options.service.root_path.empty())
     std::printf("  page           %s/\n", root.c_str());
   std::printf("  documentation  %s/docs\n  metrics        %s/metrics\n", root.c_str(), root.c_str());
@@ -61,7 +64,9 @@ void run(Options options) {
                            [&server] { return static_cast<double>(server.connections()); });
   const std::string address = url(options.server.host, server.port());
   service::log(LogLevel::info, "listening",
-               {{"url", address}, {"max_connections", static_cast<std::int64_t>(options.server.max_connections)}});
+               {{"url", address},
+                {"host", options.server.host},
+                {"max_connections", static_cast<std::int64_t>(options.server.max_connections)}});
   service.load([] { signals.hold(); });
   announce(options, address);
 

@@ -24,6 +24,7 @@ namespace {
 
 // The least seconds of a time that must pass: for a message over the network, and for what a pause in it must not end.
 constexpr const char *instant = "0.001", *exchange = "0.1";
+constexpr const char *day = "86400", *ten_years = "315360000";
 
 constexpr const char* description =
     R"(Serves a model over HTTP: the routes of Text Embeddings Inference, of KServe's Open Inference Protocol and of
@@ -57,7 +58,8 @@ std::chrono::milliseconds default_drain_delay() {
   return std::chrono::milliseconds(std::getenv("KUBERNETES_SERVICE_HOST") != nullptr ? 5'000 : 0);
 }
 
-/// The file's lines without those whose setting the environment has: CLI11 by itself would let the file win.
+/// The file's lines without those whose setting the environment has: CLI11 by itself would let the file win. It would
+/// also take the names of variables, and call an unknown setting one that it was not able to parse.
 class ConfigBelowEnvironment : public CLI::ConfigBase {
 public:
   explicit ConfigBelowEnvironment(const CLI::App& app) : app_(app) {}
@@ -65,9 +67,7 @@ public:
   std::vector<CLI::ConfigItem> from_config(std::istream& file) const override {
     std::vector<CLI::ConfigItem> lines = ConfigBase::from_config(file);
     const auto overridden = [this](const CLI::ConfigItem& item) {
-      const CLI::Option* option = app_.get_option_no_throw("--" + item.name);
-      const char* value =
-          option != nullptr && item.parents.empty() ? std::getenv(option->get_envname().c_str()) : nullptr;
+      const char* value = std::getenv(option_of(item).get_envname().c_str());
       return value != nullptr && *value != '\0';
     };
     lines.erase(std::remove_if(lines.begin(), lines.end(), overridden), lines.end());
@@ -75,8 +75,30 @@ public:
   }
 
 private:
+  const CLI::Option& option_of(const CLI::ConfigItem& item) const {
+    const CLI::Option* option = app_.get_option_no_throw("--" + item.name);
+    const std::string file = app_.get_config_ptr()->as<std::string>();
+    if (!item.parents.empty())
+      throw CLI::ConfigError(file + ": there are no sections such as [" + item.parents.front() + ']');
+    if (option == nullptr || !option->get_configurable())
+      throw CLI::ConfigError(file + ": unknown setting \"" + item.name + '"');
+    return *option;
+  }
+
   const CLI::App& app_;
 };
+
+/// What a header field can carry to its end.
+CLI::Validator header_value() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const bool control = std::any_of(text.begin(), text.end(),
+                                         [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+        const bool good = !control && (text.empty() || (text.front() != ' ' && text.back() != ' '));
+        return good ? "" : "a key holds no control character, as a newline at its end, and has no space at its ends";
+      },
+      "");
+}
 
 CLI::Validator address() {
   return CLI::Validator(
@@ -141,15 +163,15 @@ public:
                           std::uint64_t most, const std::string& help) {
     return add(flag, variable, "N", value, help)->check(cli::whole_number(least, most));
   }
-  /// A time in seconds, up to a day.
+  /// A time in seconds.
   CLI::Option* add_time(const char* flag, const char* variable, std::chrono::milliseconds& value, const char* least,
-                        const std::string& help) {
-    const auto read = [&value, flag, least](const std::string& text) {
+                        const std::string& help, const char* most = day) {
+    const auto read = [&value, flag, least, most](const std::string& text) {
       double seconds = -1;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
       if (error != std::errc() || end != text.data() + text.size() ||
-          !(seconds >= std::strtod(least, nullptr) && seconds <= 86'400))
-        throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from " + least + " to 86400");
+          !(seconds >= std::strtod(least, nullptr) && seconds <= std::strtod(most, nullptr)))
+        throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from " + least + " to " + most);
       value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
     };
     return common(app_.add_option_function<std::string>(flag, read, help)->type_name("SECONDS"), variable);
@@ -187,8 +209,10 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.add_number(
       "--threads", "DISTILBERT_THREADS", raw.threads, 0, 1024,
       "Threads for the model, and as many for connections;\n0: as many as there are CPUs for this process");
-  settings.add("--isa", "DISTILBERT_ISA", "LEVEL", service.isa,
-               "Instruction set to use, instead of the best one that the CPU has");
+  settings.add(
+      "--isa", "DISTILBERT_ISA", "LEVEL", service.isa,
+      "Instruction set to use, instead of the best one that the CPU has:\nportable, avx2, avx512, avx512_vnni, "
+      "avx512_bf16; on Arm neon, neon_dotprod");
   settings.add_number(
       "--max-length", "MAX_LENGTH", service.load.max_length, 2, 1'000'000,
       "Read at most N tokens of a text, [CLS] and [SEP] included;\nby default as many as the model can take");
@@ -211,10 +235,12 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.add_number("--port", "PORT", server.port, 0, 65'535, "Port; by default 8000; 0: a free one");
   settings.add("--root-path", "ROOT_PATH", "PATH", service.root_path, "Serve below this path, too, such as /project")
       ->check(root_path());
-  settings.add(
-      "--api-key", "API_KEY", "KEY", service.api_key,
-      "Ask for this key, as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\",\nwherever a request is not a GET; "
-      "better set by the variable: others\nsee a command line");
+  settings
+      .add(
+          "--api-key", "API_KEY", "KEY", service.api_key,
+          "Ask for this key, as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\",\nwherever a request is not a GET; "
+          "better set by the variable: others\nsee a command line")
+      ->check(header_value());
   settings.add_flag("--no-page", "NO_PAGE", raw.no_page, "No page for people at /");
 
   settings.group("Limits");
@@ -240,7 +266,8 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
                     "How long a request may wait for the model; by default 30");
   settings.add_time("--header-timeout", "HEADER_TIMEOUT", server.header_timeout, exchange,
                     "From the first byte of a request to the end of its header; by default 5");
-  settings.add_time("--body-timeout", "BODY_TIMEOUT", server.body_timeout, exchange, "For the body; by default 10");
+  settings.add_time("--body-timeout", "BODY_TIMEOUT", server.body_timeout, exchange,
+                    "For the body, of which half this time must bring 256 bytes for each\nsecond; by default 10");
   settings.add_time("--write-timeout", "WRITE_TIMEOUT", server.write_timeout, exchange,
                     "For a client to take the answer; by default 10");
   settings.add_time("--idle-timeout", "IDLE_TIMEOUT", server.idle_timeout, exchange, "Between requests; by default 75");
@@ -252,7 +279,7 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
                "A cache that replicas share: redis://[[user]:password@]host[:port][/database],\nor "
                "unix://[[user]:password@]/path[?db=database]");
   settings.add_time("--redis-ttl", "REDIS_TTL", service.redis_ttl, "0",
-                    "How long an answer stays in it; by default 86400; 0: until Redis evicts it");
+                    "How long an answer stays in it; by default 86400; 0: until Redis evicts it", ten_years);
   settings.add_time("--redis-budget", "REDIS_BUDGET", service.redis_budget, instant,
                     "How long to wait for it, at most; by default 0.01");
 

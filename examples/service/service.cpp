@@ -105,6 +105,7 @@ struct Service::Model {
     context.max_batch_tokens = options.inference.batch_tokens;
     context.request_timeout = options.request_timeout;
     context.page = options.page;
+    context.api_key = !options.api_key.empty();
     context.neutral_below = options.neutral_below;
     add_probe_routes(router, context);
     add_seed_routes(router, context);

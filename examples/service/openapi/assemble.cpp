@@ -117,8 +117,36 @@ private:
   }
 };
 
+/// An operation that asks for a key.
+std::string with_api_key(const std::string& operation) {
+  dom::parser parser;
+  Members members, responses;
+  for (const auto member : dom::object(parser.parse(operation)))
+    if (member.key == "responses")
+      for (const auto response : dom::object(member.value))
+        responses.add("responses", response.key, simdjson::minify(response.value));
+    else
+      members.add("operation", member.key, simdjson::minify(member.value));
+  if (responses.find("401") == responses.end())
+    responses.add("responses", "401", R"({"$ref":"#/components/responses/Unauthorized"})");
+  members.add("operation", "responses", object(responses));
+  members.add("operation", "security", R"([{"bearer":[]},{"header":[]}])");
+  return object(members);
+}
+
+void add_api_key(Members& components) {
+  components.add("component", "securitySchemes/bearer", R"({"type":"http","scheme":"bearer"})");
+  components.add("component", "securitySchemes/header", R"({"type":"apiKey","in":"header","name":"X-API-Key"})");
+  components.add("component", "responses/Unauthorized",
+                 R"({"description":"The API key is missing or wrong","headers":{"WWW-Authenticate":{"schema":)"
+                 R"({"type":"string"}}},"content":{"application/json":{"schema":{"type":"object","required":)"
+                 R"(["detail"],"properties":{"detail":{"type":"string"}}},"example":)"
+                 R"({"detail":"The API key is missing or wrong"}}}})");
+}
+
 /// The members of a path whose routes exist; without any operation, none.
-Members existing(const std::string& path, const Members& members, const std::vector<std::string>& routes) {
+Members existing(const std::string& path, const Members& members, const OpenApiOptions& options) {
+  const auto& routes = options.routes;
   Members kept;
   bool any = false;
   for (const auto& [key, value] : members) {
@@ -126,7 +154,7 @@ Members existing(const std::string& path, const Members& members, const std::vec
     if (operation && std::find(routes.begin(), routes.end(), route_of(key, path)) == routes.end())
       continue;
     any = any || operation;
-    kept.add(path, key, value);
+    kept.add(path, key, operation && options.api_key && key != "get" ? with_api_key(value) : value);
   }
   return any ? kept : Members{};
 }
@@ -158,9 +186,11 @@ std::string assemble_openapi(const std::vector<std::string_view>& families, cons
     throw std::invalid_argument(std::string("the description of a family of routes: ") + error.what());
   }
 
+  if (options.api_key)
+    add_api_key(description.components);
   std::string paths = "{";
   for (const auto& [path, members] : description.paths)
-    if (const Members kept = existing(path, members, options.routes); kept.begin() != kept.end())
+    if (const Members kept = existing(path, members, options); kept.begin() != kept.end())
       append_member(paths, path, object(kept));
   paths += '}';
 

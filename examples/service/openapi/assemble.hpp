@@ -11,6 +11,7 @@ struct OpenApiOptions {
   std::string version;             // of the program
   std::string root_path;           // the server's, "/project"; may be empty
   std::vector<std::string> routes; // "GET /health" and so on: Router::routes()
+  bool api_key = false;            // all but GET ask for a key, and may answer 401
 };
 
 /// An OpenAPI 3.1 document with those operations of the families whose routes exist, and only the schemas that these

@@ -56,7 +56,8 @@ bool describes(std::string_view name, Task task) {
 /// The description of the routes of a router, made when it is first asked for: by then the router is complete.
 class OpenApi {
 public:
-  OpenApi(const Router& router, Task task) : router_(router), task_(task) {}
+  OpenApi(const Router& router, const Context& context)
+      : router_(router), task_(context.engine().task()), api_key_(context.api_key) {}
 
   void answer(const Request& request, const Respond& respond) {
     std::call_once(made_, [this] { make(); });
@@ -69,7 +70,7 @@ private:
     for (const Resource& resource : resources())
       if (describes(resource.name, task_))
         families.push_back(resource.bytes);
-    json_ = assemble_openapi(families, {distilbert::version(), router_.root_path(), router_.routes()});
+    json_ = assemble_openapi(families, {distilbert::version(), router_.root_path(), router_.routes(), api_key_});
     char tag[17];
     std::snprintf(tag, sizeof tag, "%016zx", std::hash<std::string>()(json_));
     tag_ = tag;
@@ -77,6 +78,7 @@ private:
 
   const Router& router_;
   const Task task_;
+  const bool api_key_;
   std::once_flag made_;
   std::string json_, tag_;
 };
@@ -94,7 +96,7 @@ void add_page_routes(Router& router, Context& context) {
   router.add("GET", "/", page ? html(find_resource("index.html"), page_policy) : not_found);
   router.add("GET", "/assets/{}", asset);
 
-  const auto openapi = std::make_shared<OpenApi>(router, context.engine().task());
+  const auto openapi = std::make_shared<OpenApi>(router, context);
   for (const char* path : {"/openapi.json", "/api-doc/openapi.json"})
     router.add("GET", path, [openapi](const std::shared_ptr<const Request>& request, const Respond& respond) {
       openapi->answer(*request, respond);

@@ -23,7 +23,8 @@ struct Context {
   std::size_t max_concurrent_requests = 512;
   std::size_t max_batch_tokens = 256;
   std::chrono::milliseconds request_timeout{30'000};
-  bool page = true; // "/" is the page for people
+  bool page = true;     // "/" is the page for people
+  bool api_key = false; // all but GET ask for one
 
   std::atomic<bool> draining{false}; // told to end: still answers, but is not ready
 

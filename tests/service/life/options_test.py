@@ -27,7 +27,7 @@ SETTINGS = {
     "--host": ("127.0.0.1", "nowhere"),
     "--port": ("0", "65536"),
     "--root-path": ("/project", "project/"),
-    "--api-key": ("secret", None),
+    "--api-key": ("secret", "secret\x7f"),
     "--no-page": (True, "maybe"),
     "--max-body-bytes": ("1000", "0"),
     "--max-total-body-bytes": ("1000", "0"),
@@ -128,6 +128,16 @@ def test_names_that_no_path_can_hold(name):
     refused(run("--served-model-name", name), "holds no slash")
 
 
+@pytest.mark.parametrize("key", ["secret\n", " secret", "secret ", "se\tcret"])
+def test_keys_that_no_header_can_hold(key):
+    refused(run(env=environment(API_KEY=key)), "--api-key: a key holds no control character")
+
+
+def test_a_week_in_redis():
+    refused(run("--redis-ttl", "604800", "--model", "/nowhere", "--host", "127.0.0.1", "--port", "0", "--log-level=off"),
+            "/nowhere")  # fmt: skip
+
+
 def test_help_and_version():
     result = run("--help")
     assert result.returncode == 0 and not result.stderr
@@ -169,11 +179,13 @@ def test_bad_files(tmp_path):
     refused(run("--config", file), "settings.toml")
     refused(run(env=environment(DISTILBERT_CONFIG=str(file))), "settings.toml")
     file.write_text("prot = 8080\n")
-    refused(run("--config", file), "prot")
+    refused(run("--config", file), f'{file}: unknown setting "prot"')
+    file.write_text("PORT = 8080\n")
+    refused(run("--config", file), f'{file}: unknown setting "PORT"')
     file.write_text("[section]\nport = 8080\n")
-    refused(run("--config", file), "section")
+    refused(run("--config", file), f"{file}: there are no sections such as [section]")
     file.write_text("help = true\n")
-    refused(run("--config", file), "help")
+    refused(run("--config", file), f'{file}: unknown setting "help"')
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["--port"], ["extra"], ["--isa", "abacus"],

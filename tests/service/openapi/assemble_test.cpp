@@ -54,6 +54,21 @@ TEST_CASE("families are merged") {
   CHECK(at(all, "/paths/~1b/get") == "{\"x\":\"\xc3\xa9\\\"\",\"n\":[1,-2.5,0.5]}");
 }
 
+TEST_CASE("a key that is asked for") {
+  service::OpenApiOptions options{"1.2.3", {}, {"GET /a", "POST /a"}, true};
+  const std::string with = service::assemble_openapi({first, second}, options);
+  CHECK(at(with, "/components/securitySchemes/header/name") == "\"X-API-Key\"");
+  CHECK(at(with, "/paths/~1a/post/security") == R"([{"bearer":[]},{"header":[]}])");
+  CHECK(at(with, "/paths/~1a/post/operationId") == "\"post_a\"");
+  CHECK(at(with, "/paths/~1a/post/responses/401") == R"({"$ref":"#/components/responses/Unauthorized"})");
+  CHECK(at(with, "/components/responses/Unauthorized/description") == "\"The API key is missing or wrong\"");
+  CHECK(at(with, "/paths/~1a/get/security") == "-");
+  options.api_key = false;
+  const std::string without = service::assemble_openapi({first, second}, options);
+  CHECK(at(without, "/paths/~1a/post/security") == "-");
+  CHECK(at(without, "/components/securitySchemes/bearer") == "-");
+}
+
 TEST_CASE("only what there is to describe is described") {
   const std::string some = assemble({first, second}, {"GET /a", "POST /m/{}:predict"});
   CHECK(at(some, "/servers") == R"([{"url":"/"}])");

@@ -151,6 +151,18 @@ def test_examples_are_answered(task, openapi, server):
     assert sent >= len(list(operations(openapi)))
 
 
+def test_api_key():
+    with ServerProcess(env={"API_KEY": "secret"}) as server:
+        openapi = server.get("/openapi.json").json
+        validate(openapi)
+        for method, path, operation, parameters in operations(openapi):
+            assert ("security" in operation) == (method != "get"), path
+            if method != "get":
+                target, fields = filled(openapi, path, parameters)
+                reply = server.request(method.upper(), target, body="{}", fields=fields)
+                assert reply.status == 401 and not list(check(openapi, operation, reply)), path
+
+
 def test_root_path():
     with ServerProcess(env={"ROOT_PATH": "/project"}) as server:
         assert server.get("/project/openapi.json").json["servers"] == [{"url": "/project"}]
