@@ -155,10 +155,10 @@ TEST_CASE("what a handler throws is answered") {
 }
 
 TEST_CASE("who will get no answer is told so by the end of the connection") {
-  Respond held;
+  std::promise<Respond> held;
   Server server(local(), [&](const Request& request, Respond respond) {
     if (request.path == "/held")
-      held = std::move(respond);
+      held.set_value(std::move(respond));
   });
   Client patient(server.port());
   patient.send("GET /held HTTP/1.0\r\n\r\n");
@@ -167,7 +167,7 @@ TEST_CASE("who will get no answer is told so by the end of the connection") {
   const Clock::time_point begin = Clock::now();
   CHECK(client.receive().empty());
   CHECK(Clock::now() - begin < 8s); // less than this client's patience
-  held({200, {}, {}, "late"});
+  held.get_future().get()({200, {}, {}, "late"});
   CHECK(patient.receive().ends_with("late"));
 }
 
