@@ -108,8 +108,8 @@ model: build/build.ninja build/.setup-test ## train models/sst2, and models/sst3
 
 .PHONY: lint
 lint: build/.setup-test ## check format and clang-tidy's findings
-	cmake --preset clang
-	tools/lint.sh build/clang
+	cmake --preset lint
+	tools/lint.sh build/lint
 
 .PHONY: format
 format: build/.setup-test ## bring every C++ source into the project's format

@@ -2,12 +2,14 @@
 # that `ctest -L text` runs that part alone. HEAVY adds the label "heavy": takes minutes, left out by the quick and the
 # sanitizer runs, which do not even build it (DISTILBERT_HEAVY_TESTS).
 
-# distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...] [HEAVY] [HEADER_ONLY] [OWN_NEW])
+# distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...]
+#   [HEAVY] [HEADER_ONLY] [OWN_NEW])
 # One doctest executable; HEADER_ONLY: it compiles the kernels itself, as users' programs do; OWN_NEW: it replaces
 # operator new, which clang's ThreadSanitizer keeps for itself: not built there.
 function(distilbert_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "HEAVY;HEADER_ONLY;OWN_NEW" "" "SOURCES;LIBRARIES;LABELS")
-  if((arg_HEAVY AND NOT DISTILBERT_HEAVY_TESTS) OR (arg_OWN_NEW AND CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread"))
+  if((arg_HEAVY AND NOT DISTILBERT_HEAVY_TESTS) OR
+     (arg_OWN_NEW AND CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"))
     return()
   endif()
   string(REPLACE "." "_" target "${name}_test")

@@ -41,7 +41,7 @@ std::string url(const std::string& host, std::uint16_t port) {
 void announce(const Options& options, const std::string& address) {
   const std::string root = address + options.service.root_path;
   std::printf("listening on %s%s\n", address.c_str(),
-              is_wildcard(options.server.host) ? " and every other address of this machine" : "");
+              is_wildcard(options.server.host) ? " and other addresses of this machine" : "");
   if (options.service.page && options.service.root_path.empty())
     std::printf("  page           %s/\n", root.c_str());
   std::printf("  documentation  %s/docs\n  metrics        %s/metrics\n", root.c_str(), root.c_str());

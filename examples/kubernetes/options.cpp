@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <istream>
@@ -95,7 +96,9 @@ CLI::Validator header_value() {
         const bool control = std::any_of(text.begin(), text.end(),
                                          [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
         const bool good = !control && (text.empty() || (text.front() != ' ' && text.back() != ' '));
-        return good ? "" : "a key holds no control character, as a newline at its end, and has no space at its ends";
+        return good ? ""
+                    : "a key holds no control character, such as a newline at its end, and neither begins nor ends "
+                      "with a space";
       },
       "");
 }
@@ -172,7 +175,7 @@ public:
       if (error != std::errc() || end != text.data() + text.size() ||
           !(seconds >= std::strtod(least, nullptr) && seconds <= std::strtod(most, nullptr)))
         throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from " + least + " to " + most);
-      value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+      value = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000 - 1e-6)));
     };
     return common(app_.add_option_function<std::string>(flag, read, help)->type_name("SECONDS"), variable);
   }
@@ -246,10 +249,10 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
   settings.group("Limits");
   settings.add_number("--max-body-bytes", "MAX_BODY_BYTES", server.max_body_bytes, 1, 1'000'000'000,
                       "Largest body of a request; by default 2000000");
-  settings.add_number("--max-total-body-bytes", "MAX_TOTAL_BODY_BYTES", server.max_total_body_bytes, 1,
-                      1'000'000'000'000,
-                      "Of all requests under way, and of all large answers not yet taken;\nbeyond it 503; by default "
-                      "256000000");
+  settings.add_number(
+      "--max-total-body-bytes", "MAX_TOTAL_BODY_BYTES", server.max_total_body_bytes, 1, 1'000'000'000'000,
+      "Of all requests under way, and as much again of all large answers not\nyet taken; beyond it 503; by "
+      "default 256000000");
   settings.add_number("--max-connections", "MAX_CONNECTIONS", server.max_connections, 1, 1'000'000,
                       "Most connections at a time; by default 20000");
   settings.add_number("--max-concurrent-requests", "MAX_CONCURRENT_REQUESTS", service.max_concurrent_requests, 1,
@@ -299,6 +302,8 @@ void add_settings(CLI::App& app, Options& options, Raw& raw) {
 /// Takes over what Raw holds. Throws CLI::Error.
 void finish(Options& options, const Raw& raw) {
   service::ServiceOptions& service = options.service;
+  if (options.server.max_total_body_bytes < options.server.max_body_bytes)
+    throw CLI::ValidationError("--max-total-body-bytes", "is less than --max-body-bytes");
   service.model = raw.model;
   service.load.precision = distilbert::precision_from_name(raw.precision);
   if (!raw.precision.empty() && !service.load.precision)

@@ -43,31 +43,38 @@ struct ServerState {
   const Server::Handle handle;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
-  std::atomic<std::size_t> body_bytes{0}; // of all BodyShares
+  std::atomic<std::size_t> request_bytes{0}, answer_bytes{0}; // of all BodyShares
   std::atomic<std::size_t> unanswered{0}; // requests that are whole, and whose answer has not been written yet
   std::mutex mutex;
   std::condition_variable changed; // connections has fallen
 };
 
-/// The bytes of a body that count against the server's limit until its end. What holds it may outlive the server.
+/// The bytes of a body, of a request or of an answer, that count against the server's limit of its kind until their
+/// end. What holds it may outlive the server.
 class BodyShare {
 public:
-  explicit BodyShare(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
-  BodyShare(BodyShare&& other) noexcept : state_(other.state_), bytes_(std::exchange(other.bytes_, 0)) {}
+  using Kind = std::atomic<std::size_t> ServerState::*;
+
+  BodyShare(std::shared_ptr<ServerState> state, Kind kind) : state_(std::move(state)), kind_(kind) {}
+  // The state is copied, for the share that is moved from holds the next body.
+  // NOLINTNEXTLINE(performance-move-constructor-init)
+  BodyShare(BodyShare&& other) noexcept
+      : state_(other.state_), kind_(other.kind_), bytes_(std::exchange(other.bytes_, 0)) {}
   BodyShare& operator=(BodyShare&&) = delete;
   ~BodyShare() { release(); }
 
   /// Holds so many bytes, no fewer than before; false if all together would be too many.
   bool grow(std::size_t bytes) {
     const std::size_t more = bytes - bytes_;
-    const bool fits = (state_->body_bytes += more) <= state_->options.max_total_body_bytes || more == 0;
+    const bool fits = (state_.get()->*kind_ += more) <= state_->options.max_total_body_bytes || more == 0;
     bytes_ = bytes;
     return fits;
   }
-  void release() { state_->body_bytes -= std::exchange(bytes_, 0); }
+  void release() { state_.get()->*kind_ -= std::exchange(bytes_, 0); }
 
 private:
   std::shared_ptr<ServerState> state_;
+  Kind kind_;
   std::size_t bytes_ = 0;
 };
 
@@ -93,7 +100,7 @@ public:
   void cut_all();
 
   ServerState& state() { return *state_; }
-  BodyShare new_share() const { return BodyShare(state_); }
+  BodyShare new_share(BodyShare::Kind kind) const { return {state_, kind}; }
   /// Now, as the Date field has it.
   std::string_view date();
 

@@ -124,11 +124,12 @@ void Router::add(std::string method, std::string pattern, Handler handler, bool 
                                     [&](const Path& p) { return particulars(p.pattern) < particulars(pattern); });
     path = same != holed_.end() ? &*same : &*holed_.insert(later, Path{pattern, {}});
   }
+  std::string name = method + ' ' + pattern;
   for (const Method& there : path->methods)
     if (there.name == method)
-      throw std::invalid_argument("Two routes for " + method + ' ' + pattern);
+      throw std::invalid_argument("Two routes for " + name);
   if (listed)
-    names_.push_back(method + ' ' + pattern);
+    names_.push_back(std::move(name));
   path->methods.push_back({std::move(method), std::move(handler)});
 }
 

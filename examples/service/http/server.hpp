@@ -19,7 +19,7 @@ struct ServerOptions {
   std::size_t threads = 1;              // of connections; each connection belongs to one of them
   std::size_t max_connections = 20'000; // what comes beyond is answered 503 and closed
   std::size_t max_body_bytes = 2'000'000;
-  // Of all requests under way, and of all answers of more than 64 KiB; what comes beyond is answered 503.
+  // Of all requests under way, and as much again of all answers above 64 KiB; what comes beyond is answered 503.
   std::size_t max_total_body_bytes = 256'000'000;
   std::size_t min_body_rate = 256; // bytes a second of a body, on average over half of body_timeout
   // Each is for the whole, however the bytes trickle. A request that is late is answered 408.

@@ -114,7 +114,7 @@ void Session::go_on() {
 
 void Session::react() {
   using State = RequestReader::State;
-  if (!body_share_.grow(reader_.head().request.body.size()))
+  if (!request_share_.grow(reader_.head().request.body.size()))
     return refuse({503, "Too many bodies are under way"});
   switch (reader_.state()) {
   case State::idle: return wait();
@@ -126,7 +126,7 @@ void Session::react() {
   case State::body:
     if (stage != Stage::body) {
       looks_ = 0;
-      since_look_ = 0;
+      since_look_ = reader_.head().request.body.size();
       lane_.enter(*this, Stage::body);
     }
     return reader_.state() == State::expects ? send_continue() : wait();
@@ -151,7 +151,7 @@ void Session::work() {
   Request request = reader_.take();
   keep_alive_ = reader_.head().keep_alive;
   bodiless_ = request.method == "HEAD";
-  caller_ = request.caller = std::make_shared<Sender>(std::move(body_share_));
+  caller_ = request.caller = std::make_shared<Sender>(std::move(request_share_));
   ++requests_;
   ++lane_.state().unanswered;
   lane_.enter(*this, Stage::work);
@@ -209,7 +209,7 @@ void Session::refuse(const Refusal& refusal) {
   const std::string method = reader_.head().request.method;
   bodiless_ = method == "HEAD";
   reader_.take(); // whatever has come of it makes room
-  body_share_.release();
+  request_share_.release();
   answer_ourselves(method, std::move(response));
 }
 
@@ -220,8 +220,8 @@ void Session::answer_ourselves(std::string_view method, Response response) {
 }
 
 void Session::answer(Response response) {
-  if (response.body.size() > small_answer && !body_share_.grow(response.body.size())) {
-    body_share_.release();
+  if (response.body.size() > small_answer && !answer_share_.grow(response.body.size())) {
+    answer_share_.release();
     response = detail(503, "Too many answers are under way");
     response.fields.push_back({"Retry-After", "1"});
     return answer_ourselves({}, std::move(response));
@@ -246,7 +246,7 @@ void Session::answered() {
   if (std::exchange(caller_, nullptr))
     --lane_.state().unanswered;
   std::string().swap(body_); // gives the memory back, which an empty string would keep
-  body_share_.release();
+  answer_share_.release();
   if (!keep_alive_)
     return linger();
   reader_.next();

@@ -21,7 +21,8 @@ class Session : public std::enable_shared_from_this<Session> {
 public:
   Session(boost::asio::ip::tcp::socket socket, Lane& lane)
       : socket_(std::move(socket)), lane_(lane), reader_(lane.state().options.max_body_bytes),
-        body_share_(lane.new_share()) {}
+        request_share_(lane.new_share(&ServerState::request_bytes)),
+        answer_share_(lane.new_share(&ServerState::answer_bytes)) {}
 
   /// Waits for the first request; one connection of too many is told so, and closed.
   void start(bool too_many);
@@ -61,7 +62,8 @@ private:
   boost::asio::ip::tcp::socket socket_;
   Lane& lane_;
   RequestReader reader_;
-  BodyShare body_share_;           // of the body that the reader holds, or of the answer
+  BodyShare request_share_;        // of the body that the reader holds
+  BodyShare answer_share_;         // of body_
   std::string unread_;             // bytes that came behind the request at hand
   std::size_t unread_at_ = 0;      // of which so many have been taken
   bool reading_ = false;           // waits for bytes

@@ -285,8 +285,8 @@ Handler plain_route(ErrorStyle style, std::function<Response(const Request&)> an
 }
 
 Handler counted_route(Context& context, ErrorStyle style, std::function<Response(const Request&)> answer) {
-  return [&context, route = plain_route(style, std::move(answer)),
-          style](std::shared_ptr<const Request> request, const Respond& respond) {
+  return [&context, route = plain_route(style, std::move(answer)), style](std::shared_ptr<const Request> request,
+                                                                          const Respond& respond) {
     Place place(context);
     if (const auto problem = problem_in([&] { place.check(); }))
       return respond(refusal(style, *problem));

@@ -120,8 +120,7 @@ Response info(const Context& context) {
 } // namespace tei
 
 void add_tei_routes(Router& router, Context& context) {
-  router.add("GET", "/info",
-             plain_route(tei_error, [&context](const Request&) { return tei::info(context); }));
+  router.add("GET", "/info", plain_route(tei_error, [&context](const Request&) { return tei::info(context); }));
   router.add("GET", "/ping", plain_route(tei_error, [](const Request&) { return Response{200, "", {}, ""}; }));
   router.add("POST", "/tokenize", counted_route(context, tei_error, [&context](const Request& request) {
                return tei::tokenize(context, request);

@@ -30,7 +30,7 @@ SETTINGS = {
     "--api-key": ("secret", "secret\x7f"),
     "--no-page": (True, "maybe"),
     "--max-body-bytes": ("1000", "0"),
-    "--max-total-body-bytes": ("1000", "0"),
+    "--max-total-body-bytes": ("3000000", "0"),
     "--max-connections": ("10", "many"),
     "--max-concurrent-requests": ("10", "1.5"),
     "--max-client-batch-size": ("10", "0"),
@@ -166,6 +166,13 @@ def test_flag_over_variable_over_file(tmp_path):
     assert served_name("--config", file, env={"SERVED_MODEL_NAME": "variable"}) == "variable"
     assert served_name("--config", file, env={"SERVED_MODEL_NAME": ""}) == "file"
     assert served_name("--config", file, "--served-model-name", "flag", env={"SERVED_MODEL_NAME": "variable"}) == "flag"
+
+
+def test_total_body_bytes():
+    refused(run("--max-total-body-bytes", "1999999"), "is less than --max-body-bytes")
+    with ServerProcess(options=["--max-body-bytes", "100000", "--max-total-body-bytes", "100000"]) as server:
+        for words, status in (1000, 200), (10_000, 503):  # whose answer would be half a megabyte
+            assert server.post("/tokenize", {"inputs": "good " * words}).status == status
 
 
 def test_neutral_below():

@@ -23,7 +23,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from server_process import PROGRAM, SOURCE, ServerProcess
 
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, MOST_FILES), MOST_FILES))
 ROUNDS = int(os.environ.get("DISTILBERT_TEST_ROUNDS", "20"))
 BODY = json.dumps({"text": ["a film that is over before it began"]})
 LIMIT = 60  # seconds that a busy machine may take for anything

@@ -11,6 +11,8 @@ from redis_process import RedisProcess
 from server_process import ServerProcess
 
 LIMIT = 60  # seconds that a busy machine may take for anything
+MILD = ("10 ms late", "a byte at a time")  # may still be in time
+TROUBLES = ("distilbert_redis_up", "distilbert_redis_timeouts", "distilbert_redis_bad", "distilbert_redis_connects")
 POISON = "for _, key in ipairs(redis.call('keys', '*')) do redis.call('set', key, 'no row') end"
 
 
@@ -26,7 +28,7 @@ class Network:
         self.listener = await asyncio.start_server(self.serve, "127.0.0.1", port)
         self.port = self.listener.sockets[0].getsockname()[1]
 
-    async def reopen(self):
+    async def reopen(self):  # nobody is likely to have been given that port meanwhile
         await self.open(self.port)
 
     async def close(self):
@@ -96,8 +98,9 @@ def kinds(network):
         return run
 
     on_the_way = {"a black hole": "silent", "10 ms late": 0.01, "1 s late": 1.0, "30 s late": 30.0,
-                  "a byte at a time": "a byte at a time", "half an answer": "cut", "not Redis": b"HTTP/1.1 400 No\r\n\r\n",
-                  "loading": b"-LOADING Redis is loading the dataset in memory\r\n", "a huge answer": b"$2147483648\r\n"}
+                  "a byte at a time": "a byte at a time", "half an answer": "cut",
+                  "not Redis": b"HTTP/1.1 400 No\r\n\r\n", "a huge answer": b"$2147483648\r\n",
+                  "loading": b"-LOADING Redis is loading the dataset in memory\r\n"}
     return {
         "killed": (act(redis.kill), act(redis.start)),
         "frozen": (act(redis.freeze), act(redis.thaw)),
@@ -118,10 +121,18 @@ async def beside(process):
         await asyncio.to_thread(process.__exit__)
 
 
-async def redis_hits(connection):
+async def metrics(connection, wanted):
+    """The values of those series."""
     lines = (await connection.request("GET", "/metrics")).body.decode().splitlines()
-    return sum(float(line.split()[-1]) for line in lines
-               if line.startswith("distilbert_cache_texts_total") and 'tier="redis"' in line and 'result="hit"' in line)
+    return [float(line.split()[-1]) for line in lines if not line.startswith("#") and wanted(line)]
+
+
+async def redis_hits(connection):
+    return await metrics(connection, lambda line: 'tier="redis"' in line and 'result="hit"' in line)
+
+
+async def trouble(connection):
+    return await metrics(connection, lambda line: line.startswith(TROUBLES))
 
 
 async def redis_faults(long):
@@ -134,7 +145,7 @@ async def redis_faults(long):
     async def ask(connection, text):
         nonlocal answers, longest
         start = time.perf_counter()
-        answer = await connection.request("POST", "/bulk-predict", sample.body_of([text]))
+        answer = await asyncio.wait_for(connection.request("POST", "/bulk-predict", sample.body_of([text])), LIMIT)
         longest = max(longest, time.perf_counter() - start)
         assert answer.status == 200, answer
         sample.check_prediction(answer.body, text, scores)
@@ -179,8 +190,10 @@ async def redis_faults(long):
                 await serves(connection)
                 await end()
                 await uses_redis(connection)
+                before = await trouble(connection)
                 await begin()
                 await serves(connection)
+                assert name in MILD or await trouble(connection) != before, "nothing has happened"
                 await end()
                 await uses_redis(connection)
                 await load(server.port, begin, end)
@@ -198,4 +211,5 @@ async def redis_faults(long):
     await asyncio.gather(*map(check_named, names))
     async with beside(ServerProcess(options=[*options, "--redis-url", "redis://no-such-host.invalid:6379"])) as server:
         await serves(Connection(server.port))
+    assert longest < 20, "somebody has waited for Redis"
     return {"kinds": len(names) + 1, "answers": answers, "failed": 0, "most_ms": round(1e3 * longest)}
