@@ -13,6 +13,7 @@ if [ "${1-}" = test ]; then
   packages="$packages python3-venv"
   packages="$packages openjdk-17-jre-headless" # Spark's
   packages="$packages redis-server prometheus chromium" # the services': cache, promtool, a browser for the page
+  packages="$packages libfaketime"
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
 fi

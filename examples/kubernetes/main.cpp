@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -91,6 +92,10 @@ int main(int argc, char** argv) {
       return parsed.exit_status;
     run(std::move(*parsed.options));
     return 0;
+  } catch (const std::system_error& e) {
+    const bool thread = e.code() == std::errc::resource_unavailable_try_again; // std::thread says no more than that
+    std::fprintf(stderr, "distilbert-server: %s%s\n", thread ? "no room for another thread: " : "", e.what());
+    return 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "distilbert-server: %s\n", e.what());
     return 1;
