@@ -30,10 +30,11 @@ void open_standard_streams() {
       ::open("/dev/null", O_RDWR);
 }
 
-bool is_wildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+/// An address that a client on this machine may use: where all are listened at, one of them.
+std::string reachable(const std::string& host) { return host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host; }
 
 std::string url(const std::string& host, std::uint16_t port) {
-  const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+  const std::string reached = reachable(host);
   const bool ipv6 = reached.find(':') != reached.npos;
   return "http://" + (ipv6 ? '[' + reached + ']' : reached) + ':' + std::to_string(port);
 }
@@ -42,7 +43,7 @@ std::string url(const std::string& host, std::uint16_t port) {
 void announce(const Options& options, const std::string& address) {
   const std::string root = address + options.service.root_path;
   std::printf("listening on %s%s\n", address.c_str(),
-              is_wildcard(options.server.host) ? " and other addresses of this machine" : "");
+              reachable(options.server.host) != options.server.host ? " and other addresses of this machine" : "");
   if (options.service.page && options.service.root_path.empty())
     std::printf("  page           %s/\n", root.c_str());
   std::printf("  documentation  %s/docs\n  metrics        %s/metrics\n", root.c_str(), root.c_str());

@@ -89,13 +89,20 @@ private:
   const CLI::App& app_;
 };
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }
+
+/// Whether all of the text is a number of this range, which is then in `value`.
+bool read_number(const std::string& text, double least, double most, double& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value >= least && value <= most;
+}
+
 /// What a header field can carry to its end.
 CLI::Validator header_value() {
   return CLI::Validator(
       [](const std::string& text) {
-        const bool control = std::any_of(text.begin(), text.end(),
-                                         [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-        const bool good = !control && (text.empty() || (text.front() != ' ' && text.back() != ' '));
+        const bool good = std::none_of(text.begin(), text.end(), is_control) &&
+                          (text.empty() || (text.front() != ' ' && text.back() != ' '));
         return good ? ""
                     : "a key holds no control character, such as a newline at its end, and neither begins nor ends "
                       "with a space";
@@ -117,9 +124,8 @@ CLI::Validator address() {
 CLI::Validator segment() {
   return CLI::Validator(
       [](const std::string& text) {
-        const bool good = text != "." && text != ".." && std::none_of(text.begin(), text.end(), [](char c) {
-                            return c == '/' || static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-                          });
+        const bool good = text != "." && text != ".." && text.find('/') == text.npos &&
+                          std::none_of(text.begin(), text.end(), is_control);
         return good ? "" : "a name in a path is not . or .., and holds no slash and no control character";
       },
       "");
@@ -128,10 +134,8 @@ CLI::Validator segment() {
 CLI::Validator probability() {
   return CLI::Validator(
       [](const std::string& text) {
-        double value = -1;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        const bool good = error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1;
-        return good ? std::string() : '"' + text + "\" is not a number from 0 to 1";
+        double value = 0;
+        return read_number(text, 0, 1, value) ? std::string() : '"' + text + "\" is not a number from 0 to 1";
       },
       "");
 }
@@ -170,10 +174,8 @@ public:
   CLI::Option* add_time(const char* flag, const char* variable, std::chrono::milliseconds& value, const char* least,
                         const std::string& help, const char* most = day) {
     const auto read = [&value, flag, least, most](const std::string& text) {
-      double seconds = -1;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-      if (error != std::errc() || end != text.data() + text.size() ||
-          !(seconds >= std::strtod(least, nullptr) && seconds <= std::strtod(most, nullptr)))
+      double seconds = 0;
+      if (!read_number(text, std::strtod(least, nullptr), std::strtod(most, nullptr), seconds))
         throw CLI::ValidationError(flag, '"' + text + "\" is not a number of seconds from " + least + " to " + most);
       value = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000 - 1e-6)));
     };

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import subprocess
 import tempfile
 import time
@@ -15,6 +16,12 @@ SANITIZED = any(part in ("asan", "tsan") for part in Path(os.environ["DISTILBERT
 SOURCE = Path(os.environ["DISTILBERT_SOURCE_DIR"])
 PROGRAM = Path(os.environ["DISTILBERT_BIN"], "distilbert-server")
 START = 60  # seconds that a sanitizer on a busy machine may take
+
+
+def allow_open_files(most=8192):
+    """Lets this process, and those it starts, have so many descriptors, as far as they may."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, hard), hard))
 
 
 class Reply:

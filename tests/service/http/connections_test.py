@@ -1,7 +1,6 @@
 """Clients that are slow, silent, many or gone, and a server that comes to its end."""
 
 import contextlib
-import resource
 import select
 import socket
 import struct
@@ -13,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from server_process import SANITIZED  # noqa: E402
+from server_process import SANITIZED, allow_open_files  # noqa: E402
 from wire import (PATIENCE, Server, answers, is_open, receive_all, receive_answers, request,  # noqa: E402
                   statuses, wait_until)
 
@@ -21,7 +20,7 @@ GET = request("GET", "/health")
 HALF = b"GET /health HTTP/1.1\r\nHo"
 IDLE = 1200  # connections; more than the usual limit of 1,024 descriptors
 
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+allow_open_files()
 
 
 def reset(connection):

@@ -1,19 +1,21 @@
 """Every request of wire_cases.py: whole, byte by byte, cut at every byte with and without an end of the stream."""
 
 import contextlib
-import resource
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from server_process import allow_open_files
 from wire import Server, answers, receive_all, receive_answers, statuses
 from wire_cases import CASES, GET
 
 AT_ONCE = 800  # connections
 LIMITS = {"body": 1_000_000}
 
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+allow_open_files()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import http.client
 import json
 import math
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -21,10 +20,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from server_process import PROGRAM, SOURCE, ServerProcess
+from server_process import PROGRAM, SOURCE, ServerProcess, allow_open_files
 
-MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, MOST_FILES), MOST_FILES))
+allow_open_files()
 ROUNDS = int(os.environ.get("DISTILBERT_TEST_ROUNDS", "20"))
 BODY = json.dumps({"text": ["a film that is over before it began"]})
 LIMIT = 60  # seconds that a busy machine may take for anything

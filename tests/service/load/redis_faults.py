@@ -33,9 +33,6 @@ class Network:
 
     async def close(self):
         self.listener.close()
-        await self.cut()
-
-    async def cut(self):
         for writer in self.writers:
             writer.transport.abort()
 
@@ -138,7 +135,7 @@ async def trouble(connection):
 async def redis_faults(long):
     """Each kind before the start, idle and under load; afterwards Redis is used again."""
     pool = sample.take(20)
-    scores = sample.scores_of(sample.MODEL, pool)
+    scores = sample.scores_of(pool)
     seconds = 10 if long else 1
     answers, longest = 0, 0.0
 

@@ -6,7 +6,8 @@ import os
 import pathlib
 import subprocess
 
-MODEL = pathlib.Path(os.environ["DISTILBERT_SOURCE_DIR"], "models/sst2")
+from server_process import SOURCE
+
 TOLERANCE = 1e-6  # of scores that were printed twice
 
 SUBJECTS = ["the film", "this comedy", "her second novel", "the whole cast", "an early scene", "the soundtrack"]
@@ -27,10 +28,11 @@ def take(count):
     return list(itertools.islice(sentences(), count))
 
 
-def scores_of(model, texts):
-    """{text: {label: score}} as distilbert-classify gives them: another way into the same library."""
+def scores_of(texts):
+    """{text: {label: score}} as distilbert-classify gives them for the default model: another way into the same
+    library."""
     program = pathlib.Path(os.environ["DISTILBERT_BIN"], "distilbert-classify")
-    run = subprocess.run([program, "--model", model, "--json", "--top-k", "100", "-"], input="\n".join(texts) + "\n",
+    run = subprocess.run([program, "--model", SOURCE / "models/sst2", "--json", "--top-k", "100", "-"], input="\n".join(texts) + "\n",
                          text=True, capture_output=True, check=True)
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     return {row["text"]: {s["label"]: s["score"] for s in row["scores"]} for row in rows}
