@@ -1,5 +1,6 @@
-"""What the machine may do to distilbert-server: set the clock, or have no room for a thread."""
+"""What the machine may do to distilbert-server: set the clock, have no room for a thread, or hardly any memory left."""
 
+import concurrent.futures
 import datetime
 import email.utils
 import glob
@@ -15,6 +16,36 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from server_process import PROGRAM, SOURCE, ServerProcess
 
 BODY = {"text": ["a film that is over before it began"]}
+
+
+class MemoryGroup:
+    """A control group of memory, of version 1 or 2, for a `with` statement."""
+
+    def __enter__(self):
+        version_1 = Path("/sys/fs/cgroup/memory")
+        self.limit, self.peak = ("memory.limit_in_bytes", "memory.max_usage_in_bytes") if version_1.exists() else (
+            "memory.max", "memory.peak")
+        self.folder = (version_1 if version_1.exists() else version_1.parent) / f"distilbert-server-{os.getpid()}"
+        try:
+            self.folder.mkdir()
+        except OSError as error:
+            pytest.skip(f"no control group can be made here: {error}")
+        if not (self.folder / self.peak).exists():
+            self.folder.rmdir()
+            pytest.skip("the control groups that can be made here do not count memory")
+        return self
+
+    def __exit__(self, *_):
+        self.folder.rmdir()
+
+    def holding(self, command):
+        return ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self.folder), *command]
+
+    def largest_use(self):
+        return int((self.folder / self.peak).read_text())
+
+    def allow(self, size):
+        (self.folder / self.limit).write_text(str(size))
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +112,26 @@ def test_no_room_for_threads_under_load(limited):
     with limited(threads + 1, "--cache-megabytes", 0) as server:
         for _ in range(20):
             assert server.post("/bulk-predict", {"text": BODY["text"] * 8}).status == 200
+
+
+def test_hardly_any_memory_left():
+    """With 90 % of what its group may have in use, the load that it had before is served as before, and no more memory
+    is asked for."""
+    bodies = [{"text": [f"{BODY['text'][0]} {i} {j}" for j in range(16)]} for i in range(200)]
+    with MemoryGroup() as group:
+        server = ServerProcess(options=("--cache-megabytes", 1))
+        server.command = group.holding(server.command)
+        with server, concurrent.futures.ThreadPoolExecutor(16) as clients:
+            def answers():
+                replies = list(clients.map(lambda body: server.post("/bulk-predict", body), bodies))
+                assert {reply.status for reply in replies} == {200}
+                return [reply.json for reply in replies]
+
+            before = answers()
+            group.allow(group.largest_use() * 10 // 9)
+            for _ in range(3):
+                assert answers() == before
+                assert server.get("/readyz").status == 200
 
 
 if __name__ == "__main__":
