@@ -37,6 +37,7 @@ constexpr const char* footer = R"(Where a setting comes from:
     port = 8080
     redis-url = "redis://cache:6379/0"
     no-page = true
+  There a # begins a comment, inside quotes, too: a value with one has to come from elsewhere.
   Times are in seconds and may have decimals: 0.5.
 
 How it ends:
@@ -140,6 +141,19 @@ CLI::Validator probability() {
       "");
 }
 
+/// What a variable or the file may say of a flag; CLI11 itself takes any number for yes.
+CLI::Validator yes_or_no() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const std::string word = CLI::detail::to_lower(text);
+        for (const char* known : {"true", "false", "1", "0", "yes", "no", "on", "off"})
+          if (word == known)
+            return std::string();
+        return '"' + text + "\" is neither true nor false";
+      },
+      "");
+}
+
 CLI::Validator root_path() {
   return CLI::Validator(
       [](const std::string& text) {
@@ -163,7 +177,7 @@ public:
     return common(app_.add_option(flag, value, help)->type_name(type), variable);
   }
   CLI::Option* add_flag(const char* flag, const char* variable, bool& value, const std::string& help) {
-    return common(app_.add_flag(flag, value, help), variable);
+    return common(app_.add_flag(flag, value, help)->check(yes_or_no()), variable);
   }
   template <class Number>
   CLI::Option* add_number(const char* flag, const char* variable, Number& value, std::uint64_t least,
@@ -332,6 +346,20 @@ void finish(Options& options, const Raw& raw) {
   options.log.format = people ? service::LogFormat::text : service::LogFormat::json;
 }
 
+/// A message that begins with a setting's flag, with its variable instead if that is where the value came from.
+std::string as_it_was_set(std::string message, const CLI::App& app, int argc, const char* const* argv) {
+  const auto begins = [](const std::string& text, const std::string& with) { return text.rfind(with, 0) == 0; };
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string flag = "--" + option->get_single_name(), &variable = option->get_envname();
+    const bool on_command_line = std::any_of(argv, argv + argc, [&](const char* argument) {
+      return argument == flag || begins(argument, flag + '=');
+    });
+    if (begins(message, flag + ": ") && !on_command_line && std::getenv(variable.c_str()) != nullptr)
+      return message.replace(0, flag.size(), variable);
+  }
+  return message;
+}
+
 } // namespace
 
 ParsedOptions parse_options(int argc, char** argv) {
@@ -359,7 +387,7 @@ ParsedOptions parse_options(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return {std::nullopt, app.exit(asked)};
   } catch (const CLI::Error& wrong) {
-    std::fprintf(stderr, "distilbert-server: %s\n", wrong.what());
+    std::fprintf(stderr, "distilbert-server: %s\n", as_it_was_set(wrong.what(), app, argc, argv).c_str());
     return {std::nullopt, 1};
   }
   return {std::move(options), 0};

@@ -157,7 +157,7 @@ RedisCache::Worker::TimePoint RedisCache::Worker::next_event(TimePoint now) cons
     next = std::min(next, link_deadline_);
   if (!sent_.empty())
     next = std::min(next, sent_.front().deadline);
-  if (link_ == Link::down && breaker_.open())
+  if (link_ == Link::down && (breaker_.open() || !known_))
     next = std::min(next, breaker_.next_attempt());
   return next;
 }
@@ -187,11 +187,11 @@ void RedisCache::Worker::expire(TimePoint now) {
 bool RedisCache::Worker::should_connect(TimePoint now) const {
   if (link_ != Link::down)
     return false;
-  return breaker_.open() ? breaker_.next_attempt() <= now : !used_ || !lookups_.empty() || !puts_.empty();
+  const bool due = breaker_.next_attempt() <= now;
+  return breaker_.open() ? due : !lookups_.empty() || !puts_.empty() || (!known_ && due);
 }
 
 void RedisCache::Worker::start_connecting(TimePoint now) {
-  used_ = true;
   next_address_ = 0;
   if (addresses_.empty())
     addresses_ = literal_redis_address(options_.url);
@@ -214,18 +214,17 @@ void RedisCache::Worker::connect_to_next(TimePoint now) {
 void RedisCache::Worker::greet(TimePoint now) {
   link_ = Link::greeting;
   link_deadline_ = now + options_.budget;
-  std::vector<std::string> commands;
+  const auto send = [this](std::string_view name, const std::string& command) {
+    connection_.send(command);
+    sent_.push_back({Sent::Command::greeting, name});
+  };
   const RedisUrl& url = options_.url;
   if (!url.password.empty())
-    commands.push_back(url.user.empty() ? redis_command({"AUTH", url.password})
-                                        : redis_command({"AUTH", url.user, url.password}));
+    send("AUTH", url.user.empty() ? redis_command({"AUTH", url.password})
+                                  : redis_command({"AUTH", url.user, url.password}));
   if (url.database != 0)
-    commands.push_back(redis_command({"SELECT", std::to_string(url.database)}));
-  commands.push_back(redis_command({"PING"}));
-  for (const std::string& command : commands) {
-    connection_.send(command);
-    sent_.push_back({Sent::Command::greeting});
-  }
+    send("SELECT", redis_command({"SELECT", std::to_string(url.database)}));
+  send("PING", redis_command({"PING"}));
   if (!connection_.flush())
     lost(now);
 }
@@ -250,7 +249,7 @@ void RedisCache::Worker::send_commands(TimePoint now) {
 
 void RedisCache::Worker::send_put(std::string_view command, TimePoint now) {
   connection_.send(command);
-  sent_.push_back({Sent::Command::put, command.size(), now + put_limit});
+  sent_.push_back({Sent::Command::put, {}, command.size(), now + put_limit});
   sent_put_bytes_ += command.size();
 }
 
@@ -275,9 +274,11 @@ bool RedisCache::Worker::on_reply(RedisReply& reply, TimePoint now) {
   switch (sent.command) {
   case Sent::Command::greeting:
     if (reply.type != RedisReply::Type::status) {
-      fail_link(now, reply.type == RedisReply::Type::error ? error_code(reply) : "a strange greeting");
+      fail_link(now, reply.type == RedisReply::Type::error ? std::string(sent.name) + ": " + error_code(reply)
+                                                           : "a strange greeting");
     } else if (sent_.empty()) {
       link_ = Link::up;
+      known_ = true;
       ++stats_.connects;
       breaker_.close();
       tell_breaker("");

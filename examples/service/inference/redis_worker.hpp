@@ -49,6 +49,7 @@ private:
   /// A command whose reply is due.
   struct Sent {
     enum class Command { greeting, get, put } command;
+    std::string_view name = {};            // of a greeting's command
     std::size_t bytes = 0;                 // of a put
     TimePoint deadline = TimePoint::max(); // of a put; a lookup and a greeting have theirs elsewhere
   };
@@ -101,7 +102,7 @@ private:
   TimePoint puts_from_{}; // until then no row is stored, as Redis refused one
 
   Link link_ = Link::down;
-  bool used_ = false; // the first connection is made before somebody needs it
+  bool known_ = false; // it was up once: until then it is tried without being needed, so that a wrong address is told
   RedisBreaker breaker_;
   RedisConnection connection_;
   TimePoint link_deadline_{}; // while connecting or greeting

@@ -130,7 +130,19 @@ TEST_CASE("log-in and database") {
   CHECK(refused.stats().errors > 0);
   CHECK(refused.stats().connects == 0);
   const std::lock_guard<std::mutex> lock(mutex);
-  CHECK((why == "NOAUTH" || why == "WRONGPASS" || why == "ERR"));
+  CHECK((why == "PING: NOAUTH" || why == "AUTH: WRONGPASS" || why == "SELECT: ERR"));
+}
+
+TEST_CASE("a Redis that refuses is known before somebody asks") {
+  RedisServer server;
+  RedisUrl url = at_socket(server.socket());
+  url.database = 999;
+  RedisOptions options = patient(url);
+  options.pause = 50ms;
+  Asker asker(options);
+  for (const auto end = Clock::now() + 10s; !asker.open() && Clock::now() < end;)
+    std::this_thread::sleep_for(5ms);
+  CHECK(asker.open());
 }
 
 TEST_CASE("a value that is not ours is a miss, and deleted") {
