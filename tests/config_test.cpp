@@ -267,3 +267,15 @@ TEST_CASE("files and directories") {
   CHECK(code_of([&] { DistilBertConfig::from_file(large); }) == ErrorCode::file_too_large);
   CHECK(code_of([&] { DistilBertConfig::from_pretrained(directory.path() / "none"); }) == ErrorCode::file_not_found);
 }
+
+TEST_CASE("label2id is read in the file's order, and need not agree with id2label") {
+  const std::string three = R"("id2label": {"0": "A", "1": "B", "2": "C"}, "label2id": )";
+  const DistilBertConfig config = distilbert_with(three + R"({"C": 1, "A": 2, "C": 0, "D": 3, "E": -1, "F": "1"})");
+  CHECK(config.label2id == LabelIds{{"C", 0}, {"A", 2}, {"D", std::nullopt}, {"E", std::nullopt}, {"F", std::nullopt}});
+  CHECK(config.label_ids() == config.label2id);
+  CHECK(distilbert_with(three + "null").label2id.empty());
+  CHECK(distilbert_with(three + "{}").label_ids() == LabelIds{{"A", 0}, {"B", 1}, {"C", 2}});
+  CHECK(distilbert_with(R"("label2id": {"A": 0, "B": 1})").label2id.empty());
+  CHECK(bert_with(R"("architectures": ["BertForMultipleChoice"], )" + three + R"({"C": 1})").label2id.empty());
+  CHECK(contains(message_of(three + "[]"), "label2id: an object expected, an array found"));
+}

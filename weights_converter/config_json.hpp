@@ -60,10 +60,10 @@ inline std::string config_json(const distilbert::DistilBertConfig& config, const
     }
     json += '}';
     key("label2id") += '{';
-    for (std::size_t id = 0; id < config.num_labels(); ++id) {
-      json += id == 0 ? "" : ", ";
-      cli::append_json_string(json, config.id2label[id]);
-      json += ": " + std::to_string(id);
+    for (const auto& [label, id] : config.label_ids()) {
+      json += json.back() == '{' ? "" : ", ";
+      cli::append_json_string(json, label);
+      json += ": " + (id ? std::to_string(*id) : "null");
     }
     json += '}';
     if (config.problem_type)

@@ -77,6 +77,7 @@ inline DistilBertConfig read_config(const Options& options) {
                                                  " names expected, as config.json has, " +
                                                  std::to_string(options.labels.size()) + " found");
   config.id2label = options.labels;
+  config.label2id.clear(); // the old names
   return config;
 }
 

@@ -32,7 +32,8 @@ inline std::vector<Answer> tokenize(const distilbert::Tokenizer& tokenizer, std:
       continue;
     }
     try {
-      answers[i].truncated = tokenizer.append_ids(lines[i].text, max_length, answers[i].ids).truncated;
+      const distilbert::Side side = tokenizer.config().truncation_side;
+      answers[i].truncated = tokenizer.append_ids(lines[i].text, max_length, answers[i].ids, side).truncated;
     } catch (const distilbert::Error& e) {
       answers[i].error = e.what();
     }

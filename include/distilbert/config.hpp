@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,9 @@ enum class ModelFamily { distilbert, bert };
 
 /// What the scores of a classifier mean, under Hugging Face's names.
 enum class ProblemType { regression, single_label_classification, multi_label_classification };
+
+/// Names of labels with their ids. No id: what stands there is not that of a label.
+using LabelIds = std::vector<std::pair<std::string, std::optional<std::size_t>>>;
 
 /// Upper limits. They are far above any published model, and low enough that no product of two sizes leaves 64 bits.
 struct ConfigLimits {
@@ -73,10 +77,13 @@ struct DistilBertConfig {
   std::int32_t pad_token_id = 0;
   bool tie_word_embeddings = true; // whether the masked LM's vocab_projector.weight is the word embeddings'
   std::vector<std::string> id2label = {"LABEL_0", "LABEL_1"}; // [num_labels]
+  LabelIds label2id; // in the file's order, need not agree with id2label; not read where there is no id2label
   std::optional<ProblemType> problem_type;
 
   std::size_t head_dim() const { return dim / n_heads; }
   std::size_t num_labels() const { return id2label.size(); }
+  /// label2id, or where that is empty id2label the other way round
+  LabelIds label_ids() const;
   /// Whether one of the architectures ends so: "ForMultipleChoice".
   bool has_architecture(std::string_view ending) const;
 
@@ -144,8 +151,10 @@ public:
       check_bert();
     read_labels(config);
     read_architectures(config);
-    if (config.has_architecture("ForMultipleChoice"))
+    if (config.has_architecture("ForMultipleChoice")) {
       config.id2label = {"LABEL_0"};
+      config.label2id.clear();
+    }
     return config;
   }
 
@@ -180,6 +189,8 @@ private:
       if (num_labels && *num_labels != config.id2label.size())
         fail("id2label", std::to_string(*num_labels) + " labels, as num_labels says,",
              std::to_string(config.id2label.size()));
+      if (const auto ids = find("label2id"))
+        config.label2id = ids_of_names(*ids, config.num_labels());
     } else if (num_labels) {
       config.id2label.clear();
       for (std::uint64_t i = 0; i < *num_labels; ++i)
@@ -209,6 +220,24 @@ private:
     std::vector<std::string> result;
     for (const auto& name : names)
       result.emplace_back(*name);
+    return result;
+  }
+
+  /// {"NEGATIVE": 0, "POSITIVE": 1}. A wrong id is no error here: most heads do not look at it.
+  LabelIds ids_of_names(Element element, std::size_t num_labels) const {
+    simdjson::dom::object labels;
+    if (element.get(labels) != simdjson::SUCCESS)
+      fail("label2id", "an object", found(element));
+    LabelIds result;
+    std::unordered_map<std::string_view, std::size_t> places;
+    for (const auto& [name, value] : labels) {
+      const auto [place, fresh] = places.try_emplace(name, result.size());
+      if (fresh)
+        result.emplace_back(name, std::nullopt);
+      std::uint64_t id = 0;
+      const bool known = value.get(id) == simdjson::SUCCESS && id < num_labels;
+      result[place->second].second = known ? std::optional<std::size_t>(id) : std::nullopt;
+    }
     return result;
   }
 
@@ -324,6 +353,13 @@ inline bool DistilBertConfig::has_architecture(std::string_view ending) const {
   return std::any_of(architectures.begin(), architectures.end(), [&](const std::string& name) {
     return name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
   });
+}
+
+inline LabelIds DistilBertConfig::label_ids() const {
+  LabelIds ids = label2id;
+  for (std::size_t id = 0; label2id.empty() && id < num_labels(); ++id)
+    ids.emplace_back(id2label[id], id);
+  return ids;
 }
 
 inline DistilBertConfig DistilBertConfig::from_json(std::string_view json) { return detail::ConfigReader(json).read(); }

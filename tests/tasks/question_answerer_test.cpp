@@ -302,3 +302,14 @@ TEST_CASE("a model of another kind is refused") {
   const RandomModel classifier({.labels = 2});
   message_of(ErrorCode::missing_tensor, [&] { QuestionAnswerer::from_pretrained(classifier.path()); });
 }
+
+TEST_CASE("a tokenizer that pads at the left is refused; one that cuts there makes windows from the end") {
+  const RandomModel model(small);
+  const std::string question = words(4), context = words(50);
+  const auto answers = [&] { return QuestionAnswerer::from_pretrained(model.path()).answer(question, context); };
+  const auto right = answers();
+  write_file(model.path() / "tokenizer_config.json", R"({"truncation_side": "left"})");
+  CHECK_FALSE(same(answers(), right));
+  write_file(model.path() / "tokenizer_config.json", R"({"padding_side": "left"})");
+  CHECK(contains(message_of(ErrorCode::unsupported_architecture, answers), "padding_side"));
+}

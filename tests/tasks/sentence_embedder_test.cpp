@@ -237,6 +237,74 @@ TEST_CASE("a sentence-transformers directory says how") {
   CHECK(SentenceEmbedder::from_pretrained(model.path(), {}, load).max_length() == 11);
 }
 
+TEST_CASE("without max_seq_length a text is read up to model_max_length, if the model can take as much") {
+  const RandomModel model(encoder);
+  const auto max_length = [&](const std::string& model_max_length, std::size_t asked = 0) {
+    write_file(model.path() / "tokenizer_config.json", "{\"model_max_length\": " + model_max_length + "}");
+    LoadOptions load;
+    load.max_length = asked;
+    return SentenceEmbedder::from_pretrained(model.path(), {}, load).max_length();
+  };
+  CHECK(max_length("7") == 7);
+  CHECK(max_length("20") == 20);
+  CHECK(max_length("21") == 20);
+  CHECK(max_length("1000000000000000019884624838656") == 20);
+  CHECK(max_length("7", 9) == 9);
+  CHECK(max_length("7") == 7);
+  const auto embedder = SentenceEmbedder::from_pretrained(model.path());
+  CHECK(embedder.embed(words(5)) == embedder.embed(words(9)));
+  CHECK(embedder.embed(words(4)) != embedder.embed(words(9)));
+
+  write_file(model.path() / "sentence_bert_config.json", R"({"max_seq_length": 11})");
+  CHECK(max_length("7") == 11);
+  write_file(model.path() / "sentence_bert_config.json", R"({"max_seq_length": null})");
+  CHECK(max_length("7") == 7);
+  write_file(model.path() / "tokenizer_config.json", R"({"model_max_length": 1})");
+  CHECK(code_of(model) == ErrorCode::invalid_truncation);
+}
+
+TEST_CASE("a default prompt is refused") {
+  const RandomModel model(encoder);
+  const auto write = [&](const std::string& json) {
+    write_file(model.path() / "config_sentence_transformers.json", json);
+  };
+  const std::string passage = R"({"prompts": {"query": "", "p": "passage: "}, "default_prompt_name": "p"})";
+  write(passage);
+  CHECK(SentenceEmbedder::from_pretrained(model.path()).dimensions() == encoder.dim); // no modules.json: not looked at
+  make_sentence_transformer(model, modules({{"Transformer", ""}, {"Pooling", "1_Pooling"}}), "{}");
+  for (const char* harmless :
+       {"{}", R"({"prompts": {"p": "passage: "}, "default_prompt_name": null})", R"({"prompts": {"p": "passage: "}})",
+        R"({"prompts": {"p": ""}, "default_prompt_name": "p"})", R"({"default_prompt_name": "query"})"}) {
+    write(harmless);
+    CHECK(SentenceEmbedder::from_pretrained(model.path()).dimensions() == encoder.dim);
+  }
+  write(passage);
+  CHECK(code_of(model) == ErrorCode::unsupported_architecture);
+  for (const char* broken : {R"({"prompts": {"p": ""}, "default_prompt_name": "q"})", R"({"default_prompt_name": "p"})",
+                             R"({"prompts": {"p": 1}, "default_prompt_name": "p"})", R"({"default_prompt_name": 1})",
+                             R"({"prompts": [], "default_prompt_name": "p"})", "[]"}) {
+    CAPTURE(broken);
+    write(broken);
+    CHECK(code_of(model) == ErrorCode::invalid_config);
+  }
+}
+
+TEST_CASE("a model that cuts at the left reads the end of a text") {
+  const RandomModel model(encoder);
+  const std::string text = words(40);
+  const auto right = SentenceEmbedder::from_pretrained(model.path());
+  EncodeOptions options;
+  options.max_length = right.max_length();
+  options.truncation_side = Side::left;
+  const auto last = right.tokenizer().encode(text, options);
+  write_file(model.path() / "tokenizer_config.json", R"({"truncation_side": "left"})");
+  const auto left = SentenceEmbedder::from_pretrained(model.path());
+  CHECK(left.embed(text) == right.embed_encoded({last}));
+  CHECK(left.embed(text) != right.embed(text));
+  CHECK(left.embed(words(18)) == right.embed(words(18)));
+  CHECK(values(left.embed_windows({words(18)}, 4), 0, encoder.dim) == left.embed(words(18)));
+}
+
 TEST_CASE("the model may lie in a folder of its own, and nowhere else") {
   const RandomModel model(encoder), outer(encoder);
   std::filesystem::copy(model.path(), outer.path() / "0_Transformer");

@@ -79,6 +79,29 @@ TEST_CASE("entailment is found by its name, in any case; without one it is the l
   CHECK(entailment_of({"ENTAI", "", "other"}) == 2);
 }
 
+TEST_CASE("label2id tells which label is entailment, whatever id2label says") {
+  const GoldenModel model = golden_nli({"LABEL_0", "entailment", "LABEL_2"});
+  std::string config = config_json(model.shape);
+  config.pop_back();
+  const auto load = [&](const std::string& label2id) {
+    write_file(model.path() / "config.json", config + R"(, "id2label": {"0": "LABEL_0", "1": "entailment", "2": ""})" +
+                                                 ", \"label2id\": " + label2id + "}");
+    return ZeroShotClassifier::from_pretrained(model.path());
+  };
+  CHECK(load("null").entailment_id() == 1);
+  CHECK(load(R"({"contradiction": 1, "neutral": 2, "Entailment": 0})").entailment_id() == 0);
+  CHECK(load(R"({"entails": 2, "entailment": 0})").entailment_id() == 2);
+  CHECK(load(R"({"a": 0, "b": 1, "c": 2})").entailment_id() == 2); // as transformers' -1
+  for (const char* id : {"3", "-1", "\"1\"", "null"})
+    refused(ErrorCode::invalid_config, "label2id: an id from 0 to 2 expected for \"entailment\"",
+            [&] { load("{\"entailment\": " + std::string(id) + "}"); });
+
+  const auto classifier = load(R"({"entailment": 2})");
+  const auto judged = classifier.classifier().classify_pairs({{"the cat", "This example is war."}})[0];
+  const double against = double{judged.logits[0]} - double{judged.logits[2]};
+  CHECK(classifier.classify("the cat", {"war"}).scores[0] == doctest::Approx(1 / (1 + std::exp(against))));
+}
+
 TEST_CASE("scores are made of the logits that the classifier gives to text and hypothesis") {
   const GoldenModel model = golden_nli(upper_nli); // contradiction 0, entailment 2
   const auto classifier = ZeroShotClassifier::from_pretrained(model.path());

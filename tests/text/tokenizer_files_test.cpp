@@ -92,6 +92,40 @@ TEST_CASE("tokenizer_config.json sets the options, and transformers' way of sayi
             .model_max_length == 512);
 }
 
+TEST_CASE("the side at which texts are cut, and that of padding") {
+  const auto sides = [](const std::string& file, const std::string& content, const std::string& config) {
+    const Tokenizer tokenizer = load({{file, content}, {"tokenizer_config.json", config}});
+    return std::pair(tokenizer.config().truncation_side, tokenizer.config().padding_side);
+  };
+  const std::string left = R"({"truncation_side": "left"})", right = R"({"truncation_side": "right"})",
+                    padding = R"({"padding_side": "left", "truncation_side": null})";
+  for (const auto& [file, content] :
+       {std::pair("vocab.txt", vocabulary), std::pair("tokenizer.json", tokenizer_json())}) {
+    CHECK(sides(file, content, "{}") == std::pair(Side::right, Side::right));
+    CHECK(sides(file, content, left) == std::pair(Side::left, Side::right));
+    CHECK(sides(file, content, right) == std::pair(Side::right, Side::right));
+    CHECK(sides(file, content, padding) == std::pair(Side::right, Side::left));
+    for (const char* broken :
+         {R"({"truncation_side": "Left"})", R"({"padding_side": ""})", R"({"truncation_side": 1})"})
+      CHECK(refused({{file, content}, {"tokenizer_config.json", broken}}).code == ErrorCode::invalid_tokenizer_file);
+  }
+  CHECK(refused({{"vocab.txt", vocabulary}, {"tokenizer_config.json", R"({"truncation_side": "middle"})"}})
+            .mentions(R"(truncation_side must be "left" or "right", it is "middle")"));
+
+  // tokenizer.json's own direction counts where tokenizer_config.json does not say.
+  const std::string left_json =
+      tokenizer_json({{R"("truncation": {"direction": "Right")", R"("truncation": {"direction": "Left")"}});
+  CHECK(load({{"tokenizer.json", left_json}}).config().truncation_side == Side::left);
+  CHECK(sides("tokenizer.json", left_json, "{}") == std::pair(Side::left, Side::right));
+  CHECK(sides("tokenizer.json", left_json, right) == std::pair(Side::right, Side::right));
+  CHECK(refused_json({{R"("truncation": {"direction": "Right")", R"("truncation": {"direction": "left")"}})
+            .mentions("truncation.direction"));
+  CHECK(load({{"tokenizer.json",
+               tokenizer_json({{R"("Fixed": 128}, "direction": "Right")", R"("Fixed": 128}, "direction": "Left")"}})}})
+            .config()
+            .padding_side == Side::left);
+}
+
 TEST_CASE("special tokens by other names") {
   const Tokenizer tokenizer =
       load({{"vocab.txt", "<pad>\n<unk>\n<s>\n</s>\n<mask>\na\n"},

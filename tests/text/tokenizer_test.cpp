@@ -70,6 +70,39 @@ TEST_CASE("all columns of an encoding") {
   CHECK_FALSE(encoding.truncated);
 }
 
+TEST_CASE("the config's side of truncation counts where the options have none") {
+  TokenizerConfig config;
+  config.truncation_side = Side::left;
+  const std::string vocabulary = support::small_vocabulary({"a", "b", "c", "d"});
+  const Tokenizer left = Tokenizer::from_vocabulary(vocabulary, config), right = Tokenizer::from_vocabulary(vocabulary);
+  EncodeOptions options;
+  options.max_length = 4;
+  CHECK(right.encode("a b c d", options).ids == Ids{2, 5, 6, 3});
+  CHECK(left.encode("a b c d", options).ids == Ids{2, 7, 8, 3});
+  CHECK(left.encode("a b c d", options).truncated);
+  CHECK(left.encode("a b c d").ids == Ids{2, 5, 6, 7, 8, 3});
+  CHECK(ids_of(left.encode_windows("a b c d", options)) == std::vector<Ids>{{2, 7, 8, 3}, {2, 5, 6, 3}});
+  CHECK(left.encode("a b c d", limited(4, Side::right)).ids == Ids{2, 5, 6, 3});
+  CHECK(right.encode("a b c d", limited(4, Side::left)).ids == Ids{2, 7, 8, 3});
+  options.max_length = 6;
+  options.truncation = TruncationStrategy::only_first;
+  CHECK(left.encode("a b c", "d", options).ids == Ids{2, 6, 7, 3, 8, 3});
+  CHECK(left.encode_windows("a b c", "d", options).front().ids == Ids{2, 6, 7, 3, 8, 3});
+}
+
+TEST_CASE("append_ids cuts at the side that it is told") {
+  const Tokenizer tokenizer = letters();
+  for (const std::size_t max_length : {0u, 2u, 3u, 6u, 7u, 9u}) {
+    Ids ids{99};
+    const auto [count, truncated] = tokenizer.append_ids("a b c d e", max_length, ids, Side::left);
+    const Encoding expected = tokenizer.encode("a b c d e", limited(max_length, Side::left));
+    CHECK(Ids(ids.begin() + 1, ids.end()) == expected.ids);
+    CHECK(ids.front() == 99);
+    CHECK(count == expected.size());
+    CHECK(truncated == expected.truncated);
+  }
+}
+
 TEST_CASE("a pair has types and sequences of its own, and positions in each text") {
   const Encoding encoding = letters().encode("a b", "c");
   CHECK(encoding.ids == Ids{2, 5, 6, 3, 7, 3});

@@ -382,6 +382,17 @@ def test_labels_replace_those_of_the_config(model, tmp_path):
     assert config["label2id"] == {"NEGATIVE": 0, '"so so"': 1, "POSITIVE": 2}
 
 
+def test_label2id_is_kept_where_it_disagrees_with_id2label(model, tmp_path):
+    config = json.loads((model / "config.json").read_text())
+    config["label2id"] = {"entailment": 1, "neutral": 2, "none": -1, "contradiction": 0}
+    (model / "config.json").write_text(json.dumps(config))
+    converted(model, tmp_path / "out")
+    label2id = json.loads((tmp_path / "out" / "config.json").read_text())["label2id"]
+    assert list(label2id.items()) == [("entailment", 1), ("neutral", 2), ("none", None), ("contradiction", 0)]
+    converted(model, tmp_path / "named", "--labels", "A,B,C")
+    assert json.loads((tmp_path / "named" / "config.json").read_text())["label2id"] == {"A": 0, "B": 1, "C": 2}
+
+
 def test_tokenizer_files_are_copied_as_they_are(model, tmp_path):
     converted(model, tmp_path / "out")
     assert set(contents(tmp_path / "out")) == {"config.json", "model.safetensors", *TOKENIZER_FILES}

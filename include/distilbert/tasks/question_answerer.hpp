@@ -58,7 +58,8 @@ struct Answer {
 /// Immutable once loaded; all methods may be called from any number of threads at once. Movable, not copyable.
 class QuestionAnswerer {
 public:
-  /// Loads a model directory, converted or as Hugging Face writes it. Throws Error with the reason if it is not one.
+  /// Loads a model directory, converted or as Hugging Face writes it. Throws Error with the reason if it is not one;
+  /// ErrorCode::unsupported_architecture for a padding_side "left", with which the context comes before the question.
   static QuestionAnswerer from_pretrained(const std::filesystem::path& directory, const LoadOptions& options = {}) {
     return QuestionAnswerer(Task::from_pretrained(directory, options));
   }
@@ -124,7 +125,11 @@ private:
     float no_answer = 0;
   };
 
-  explicit QuestionAnswerer(Task task) : task_(std::move(task)) {}
+  explicit QuestionAnswerer(Task task) : task_(std::move(task)) {
+    if (tokenizer().config().padding_side == Side::left)
+      throw Error(ErrorCode::unsupported_architecture,
+                  "the tokenizer's padding_side is \"left\": the context would come before the question");
+  }
 
   EncodeOptions encode_options(const QuestionAnswererOptions& options) const {
     if (options.top_k == 0 || options.max_answer_length == 0)

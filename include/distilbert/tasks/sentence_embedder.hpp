@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sentence_transformers.hpp"
@@ -72,21 +73,27 @@ struct EmbeddingOptions {
 };
 
 /// Sentence embeddings: encoder, pooling, normalisation. Loads the directory of any DistilBERT or BERT encoder, and
-/// those of sentence-transformers as they are, all-MiniLM-L6-v2 among them.
+/// those of sentence-transformers as they are, all-MiniLM-L6-v2 among them. A text is read as it is given: a prompt
+/// that the model wants before it is the caller's to put there.
 ///
 /// A text's vector does not depend, to the last bit, on what else is in the call or on the number of threads.
 /// Immutable once loaded; all methods may be called from any number of threads at once. Movable, not copyable.
 class SentenceEmbedder {
 public:
-  /// load.max_length counts before sentence_bert_config.json. Throws Error with the reason if it is no such directory;
-  /// ErrorCode::invalid_argument for more dimensions than the model has.
+  /// load.max_length counts before sentence_bert_config.json's max_seq_length; without both it is what the model can
+  /// take, or tokenizer_config.json's model_max_length if that is less, as in sentence-transformers. Throws Error with
+  /// the reason if it is no such directory; ErrorCode::invalid_argument for more dimensions than the model has;
+  /// unsupported_architecture for a default_prompt_name in config_sentence_transformers.json whose prompt is not empty:
+  /// sentence-transformers would put it before each text.
   static SentenceEmbedder from_pretrained(const std::filesystem::path& directory, const EmbeddingOptions& options = {},
                                           LoadOptions load = {}) {
     const auto files = detail::SentenceTransformerReader(directory).read();
     if (load.max_length == 0)
       load.max_length = files.max_length;
-    return SentenceEmbedder(Task::from_pretrained(files.model, load, options.pooling.value_or(files.pooling)), options,
-                            files);
+    auto task = Task::from_pretrained(files.model, load, options.pooling.value_or(files.pooling));
+    if (load.max_length == 0)
+      task.limit_length(task.tokenizer().config().model_max_length);
+    return SentenceEmbedder(std::move(task), options, files);
   }
 
   /// The vector of one text, [dimensions()]. Throws ErrorCode::invalid_utf8 (by default), non_finite_result.

@@ -55,7 +55,8 @@ template <class Visit> void for_each_module(const std::filesystem::path& directo
 
 /// Reads modules.json and what it points to. A directory without it is the model alone, as sentence-transformers takes
 /// it: its mean. Names in modules.json lead to folders of the directory and nowhere else.
-/// Errors: invalid_config with file and key; unsupported_architecture for other modules and ways of pooling.
+/// Errors: invalid_config with file and key; unsupported_architecture for other modules and ways of pooling, and for a
+/// default prompt.
 class SentenceTransformerReader {
 public:
   explicit SentenceTransformerReader(const std::filesystem::path& directory) : directory_(directory) {}
@@ -74,6 +75,8 @@ public:
         throw Error(ErrorCode::unsupported_architecture,
                     "the module " + quote(module) + "; Transformer, Pooling and Normalize are known");
     });
+    if (is_present(directory_ / "modules.json")) // without it sentence-transformers does not look at the prompts
+      check_default_prompt();
     read_json_if_present(
         found_.model / "sentence_bert_config.json", max_bytes,
         [&](const JsonFields& json) {
@@ -87,6 +90,25 @@ public:
 private:
   static constexpr std::size_t max_bytes = std::size_t{1} << 20;
   static constexpr ErrorCode code = ErrorCode::invalid_config;
+
+  void check_default_prompt() const {
+    read_json_if_present(
+        directory_ / "config_sentence_transformers.json", max_bytes,
+        [](const JsonFields& json) {
+          const auto name = json.string("default_prompt_name");
+          if (!name)
+            return;
+          const auto prompts = json.fields("prompts");
+          const auto prompt = prompts ? prompts->string(*name) : std::nullopt;
+          const bool built_in = *name == "query" || *name == "document"; // empty unless the file says otherwise
+          if (!prompt && !built_in)
+            throw Error(code, "default_prompt_name " + quote(*name) + " is not in prompts");
+          if (prompt && !prompt->empty())
+            throw Error(ErrorCode::unsupported_architecture,
+                        "default_prompt_name " + quote(*name) + " puts " + quote(*prompt) + " before each text");
+        },
+        code);
+  }
 
   /// Either "pooling_mode": "mean", or one flag for each way.
   void read_pooling(const std::filesystem::path& path) {

@@ -103,6 +103,12 @@ public:
   std::size_t max_length() const { return state_->max_length; }
   std::size_t threads() const { return state_->pool.threads(); }
 
+  /// Makes max_length() that many tokens, or what the model can take if that is less or they are 0. For those who load
+  /// a task, before anybody runs it. Throws invalid_truncation.
+  void limit_length(std::size_t tokens) {
+    state_->max_length = max_length_of(config(), std::min(tokens, config().max_position_embeddings));
+  }
+
   /// See TextClassifier.
   std::size_t memory_bound() const {
     // A text has at most one token for each byte, four times what guess() says; ids may fill all positions.
@@ -123,7 +129,8 @@ public:
 
   /// Appends the text to the batch. Returns whether it had more than max_length() tokens, of which the rest was left.
   bool append(std::string_view text, Batch& batch) const {
-    const bool truncated = tokenizer().append_ids(text, max_length(), batch.ids).truncated;
+    const Side side = tokenizer().config().truncation_side;
+    const bool truncated = tokenizer().append_ids(text, max_length(), batch.ids, side).truncated;
     batch.end_text();
     return truncated;
   }

@@ -31,13 +31,14 @@ class ZeroShotClassifier {
 public:
   static constexpr std::string_view default_template = "This example is {}.";
 
-  /// Loads a model directory as TextClassifier does.
+  /// Loads a model directory as TextClassifier does. Throws also ErrorCode::invalid_config if label2id gives entailment
+  /// an id that no label has.
   static ZeroShotClassifier from_pretrained(const std::filesystem::path& directory, const LoadOptions& options = {}) {
     return ZeroShotClassifier(TextClassifier::from_pretrained(directory, options));
   }
 
   explicit ZeroShotClassifier(TextClassifier classifier)
-      : classifier_(std::move(classifier)), entailment_(find_entailment(classifier_.config().id2label)) {}
+      : classifier_(std::move(classifier)), entailment_(find_entailment(classifier_.config())) {}
 
   /// Scores of the labels for one text. The hypotheses are hypothesis_template with each label in the place of its {}.
   /// Where text and hypothesis are too long together, the text is cut.
@@ -70,8 +71,9 @@ public:
     return answers;
   }
 
-  /// The id of the label that stands for entailment: the first whose name begins with "entail", in upper or lower case.
-  /// If there is none, the last, which then is a guess.
+  /// The id of the label that stands for entailment: the first in config.json's label2id whose name begins with
+  /// "entail", in upper or lower case. Only where there is no label2id, id2label tells. If there is none, the last,
+  /// which then is a guess.
   std::size_t entailment_id() const { return entailment_; }
 
   const TextClassifier& classifier() const { return classifier_; }
@@ -84,15 +86,21 @@ public:
   std::size_t idle_memory() const { return classifier_.idle_memory(); }
 
 private:
-  static std::size_t find_entailment(const std::vector<std::string>& id2label) {
+  static std::size_t find_entailment(const DistilBertConfig& config) {
     const auto entails = [](const std::string& label) {
       constexpr std::string_view stem = "entail";
       return label.size() >= stem.size() && std::equal(stem.begin(), stem.end(), label.begin(), [](char a, char b) {
                return a == b || (b >= 'A' && b <= 'Z' && a == b - 'A' + 'a');
              });
     };
-    const auto found = std::find_if(id2label.begin(), id2label.end(), entails);
-    return found == id2label.end() ? id2label.size() - 1 : static_cast<std::size_t>(found - id2label.begin());
+    const LabelIds ids = config.label_ids();
+    const auto found = std::find_if(ids.begin(), ids.end(), [&](const auto& entry) { return entails(entry.first); });
+    if (found == ids.end())
+      return config.num_labels() - 1;
+    if (!found->second)
+      throw Error(ErrorCode::invalid_config, "label2id: an id from 0 to " + std::to_string(config.num_labels() - 1) +
+                                                 " expected for " + detail::quote(found->first));
+    return *found->second;
   }
 
   static std::vector<std::string> hypotheses_of(const std::vector<std::string>& labels, std::string_view text) {

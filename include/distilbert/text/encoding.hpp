@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,8 @@ struct EncodeOptions {
   /// Tokens of the result, special tokens included; 0: no limit. Less than the special tokens need is an error.
   std::size_t max_length = 0;
   TruncationStrategy truncation = TruncationStrategy::longest_first;
-  /// The end at which tokens are cut off.
-  Side truncation_side = Side::right;
+  /// The end at which tokens are cut off; by default TokenizerConfig::truncation_side.
+  std::optional<Side> truncation_side;
   /// Tokens that consecutive windows share; only encode_windows looks at it.
   std::size_t stride = 0;
   OffsetUnit offset_unit = OffsetUnit::bytes;

@@ -114,6 +114,20 @@ inline void add_special_tokens(const Vocabulary& vocabulary, const SpecialTokens
     ids.add(config.added_tokens, token);
 }
 
+inline std::optional<Side> read_side(const JsonFields& json, const char* key, const char* left, const char* right) {
+  const std::optional<std::string> name = json.string(key);
+  if (name && *name != left && *name != right)
+    throw_invalid_tokenizer_file(json.path_of(key) + " must be " + quote(left) + " or " + quote(right) + ", it is " +
+                                 quote(*name));
+  return name ? std::optional(*name == left ? Side::left : Side::right) : std::nullopt;
+}
+
+/// truncation_side and padding_side of tokenizer_config.json. One that is missing leaves what config has.
+inline void read_sides(const JsonFields& json, TokenizerConfig& config) {
+  config.truncation_side = read_side(json, "truncation_side", "left", "right").value_or(config.truncation_side);
+  config.padding_side = read_side(json, "padding_side", "left", "right").value_or(config.padding_side);
+}
+
 /// Tokens that tokenizer_config.json wants a text cut to; 0 if it does not say, or says that there is no limit.
 inline std::size_t read_model_max_length(const JsonFields& json) {
   const double length = json.real("model_max_length").value_or(0);

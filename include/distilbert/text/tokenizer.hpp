@@ -79,11 +79,11 @@ public:
   /// Encodes one text. Errors also: ErrorCode::invalid_truncation if max_length is too small for the special tokens.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const {
     const std::size_t room = room_for_text(options, 2);
-    const bool may_stop =
-        options.truncation_side == Side::right && options.truncation != TruncationStrategy::only_second;
+    const Side side = side_of(options);
+    const bool may_stop = side == Side::right && options.truncation != TruncationStrategy::only_second;
     const detail::TokenSequence tokens = tokenize(text, options, may_stop ? room : detail::no_limit);
     const std::size_t kept = detail::truncated_sizes(tokens.ids.size(), 0, room, options.truncation).first;
-    return assemble(tokens, detail::truncated_range(tokens.ids.size(), kept, options.truncation_side), options);
+    return assemble(tokens, detail::truncated_range(tokens.ids.size(), kept, side), options);
   }
 
   /// Encodes a pair of texts. Errors also: ErrorCode::invalid_truncation if max_length is too small for the special
@@ -93,7 +93,7 @@ public:
     const detail::TokenSequence a = tokenize(first, options, detail::no_limit);
     const detail::TokenSequence b = tokenize(second, options, detail::no_limit);
     const auto [size_a, size_b] = detail::truncated_sizes(a.ids.size(), b.ids.size(), room, options.truncation);
-    const Side side = options.truncation_side;
+    const Side side = side_of(options);
     return assemble(a, detail::truncated_range(a.ids.size(), size_a, side), b,
                     detail::truncated_range(b.ids.size(), size_b, side), options);
   }
@@ -106,7 +106,7 @@ public:
     const std::size_t room = room_for_text(options, 2);
     const detail::TokenSequence tokens = tokenize(text, options, detail::no_limit);
     const std::size_t kept = detail::truncated_sizes(tokens.ids.size(), 0, room, options.truncation).first;
-    const auto windows = detail::windows_of(tokens.ids.size(), kept, options.stride, options.truncation_side);
+    const auto windows = detail::windows_of(tokens.ids.size(), kept, options.stride, side_of(options));
     detail::check_window_count(windows.size(), 1, kept);
     std::vector<Encoding> encodings;
     for (const detail::TokenRange window : windows)
@@ -123,8 +123,8 @@ public:
     const detail::TokenSequence a = tokenize(first, options, detail::no_limit);
     const detail::TokenSequence b = tokenize(second, options, detail::no_limit);
     const auto [size_a, size_b] = detail::truncated_sizes(a.ids.size(), b.ids.size(), room, options.truncation);
-    const auto windows_a = detail::windows_of(a.ids.size(), size_a, options.stride, options.truncation_side);
-    const auto windows_b = detail::windows_of(b.ids.size(), size_b, options.stride, options.truncation_side);
+    const auto windows_a = detail::windows_of(a.ids.size(), size_a, options.stride, side_of(options));
+    const auto windows_b = detail::windows_of(b.ids.size(), size_b, options.stride, side_of(options));
     detail::check_window_count(windows_a.size(), windows_b.size(), size_a + size_b);
     std::vector<Encoding> encodings{assemble(a, windows_a[0], b, windows_b[0], options)};
     for (std::size_t i = 1; i < windows_a.size(); ++i)
@@ -141,20 +141,27 @@ public:
   };
 
   /// The lean path of models: appends [CLS], the text's ids and [SEP] to `ids`, at most max_length of them (0: no
-  /// limit), as encode() does with its defaults. Reads the text no further than needed to fill them, but checks its
-  /// UTF-8 to the end. Errors also: ErrorCode::invalid_truncation if max_length is 1. On error `ids` is as before.
-  IdCount append_ids(std::string_view text, std::size_t max_length, std::vector<std::int32_t>& ids) const {
+  /// limit), as encode() does; tokens are cut off at `side`, whatever the model's files say. With Side::right it reads
+  /// the text no further than needed to fill them, but checks its UTF-8 to the end. Errors also:
+  /// ErrorCode::invalid_truncation if max_length is 1. On error `ids` is as before.
+  IdCount append_ids(std::string_view text, std::size_t max_length, std::vector<std::int32_t>& ids,
+                     Side side = Side::right) const {
     EncodeOptions options;
     options.max_length = max_length;
     const std::size_t room = room_for_text(options, 2);
     const std::size_t before = ids.size();
     check(text);
     ids.push_back(cls_id_);
-    detail::IdCollector collector(word_model(), ascii_, text, room, ids);
+    detail::IdCollector collector(word_model(), ascii_, text, side == Side::right ? room : detail::no_limit, ids);
     run(text, collector);
-    const bool truncated = ids.size() - before - 1 > room;
-    if (truncated)
+    const std::size_t tokens = ids.size() - before - 1;
+    const bool truncated = tokens > room;
+    if (truncated && side == Side::left) {
+      const auto first = ids.begin() + static_cast<std::ptrdiff_t>(before + 1);
+      ids.erase(first, first + static_cast<std::ptrdiff_t>(tokens - room));
+    } else if (truncated) {
       ids.resize(before + 1 + room);
+    }
     ids.push_back(sep_id_);
     return {ids.size() - before, truncated};
   }
@@ -262,6 +269,8 @@ private:
   std::size_t room_for_text(const EncodeOptions& options, std::size_t special_tokens) const {
     return detail::room_for_text(options.max_length, options.add_special_tokens ? special_tokens : 0);
   }
+
+  Side side_of(const EncodeOptions& options) const { return options.truncation_side.value_or(config_.truncation_side); }
 
   Encoding assemble(const detail::TokenSequence& tokens, detail::TokenRange range, const EncodeOptions& options) const {
     detail::EncodingBuilder encoding(range.size() + 2);

@@ -9,6 +9,7 @@
 #include "../load_options.hpp" // InvalidUtf8, Memory
 #include "added_tokens.hpp"
 #include "normalizer.hpp"
+#include "truncation.hpp" // Side
 #include "vocabulary.hpp"
 #include "word_piece.hpp"
 
@@ -33,6 +34,10 @@ struct TokenizerConfig {
   bool clean_up_tokenization_spaces = true;
   /// Tokens that the model's files want a text cut to, for information; 0: they do not say.
   std::size_t model_max_length = 0;
+  /// The end at which a text is cut where EncodeOptions do not say.
+  Side truncation_side = Side::right;
+  /// Nothing is padded here, but with left transformers' question-answering puts the context before the question.
+  Side padding_side = Side::right;
 };
 
 /// What the user wants.

@@ -40,6 +40,7 @@ inline void check_against(const std::filesystem::path& directory, Memory memory,
     special.read(json);
     files.config.clean_up_tokenization_spaces = json.boolean("clean_up_tokenization_spaces").value_or(false);
     files.config.model_max_length = read_model_max_length(json);
+    read_sides(json, files.config);
   });
   files.config.pad_token = special.pad.content;
   files.config.mask_token = special.mask.content;
@@ -66,7 +67,8 @@ inline void check_against(const std::filesystem::path& directory, Memory memory,
 /// Reads the tokenizer of a model directory. tokenizer.json counts if there is one, as with Hugging Face transformers;
 /// vocab.txt and tokenizer_config.json beside it are only checked not to contradict it. Otherwise vocab.txt and, if
 /// they are there, tokenizer_config.json, special_tokens_map.json and added_tokens.json are read. Truncation and
-/// padding stored in tokenizer.json are ignored: they are the caller's choice, call by call.
+/// padding stored in tokenizer.json are ignored: they are the caller's choice, call by call. Only their directions
+/// count, where tokenizer_config.json has no truncation_side or padding_side, as with transformers.
 ///
 /// `packed`, the vocabulary that the directory's converted model carries, stands for a vocab.txt that is not there, and
 /// spares building one that holds the very bytes that it was made from. It is never believed against a file: a

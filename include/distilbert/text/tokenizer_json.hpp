@@ -35,6 +35,7 @@ public:
       throw_invalid_tokenizer_file("pre_tokenizer must be a BertPreTokenizer");
     read_post_processor(files);
     read_decoder(files.config);
+    read_directions(files.config);
     AddedTokenIds ids(files.vocabulary);
     if (const auto tokens = json_.array("added_tokens")) {
       for (const JsonFields::Element element : *tokens) {
@@ -174,6 +175,15 @@ private:
       throw_invalid_tokenizer_file("decoder must be a WordPiece");
     config.decoder_prefix = decoder->string("prefix").value_or("##");
     config.decoder_cleanup = decoder->boolean("cleanup").value_or(true);
+  }
+
+  void read_directions(TokenizerConfig& config) const {
+    const auto direction = [&](const char* part) {
+      const auto fields = json_.fields(part);
+      return fields ? read_side(*fields, "direction", "Left", "Right").value_or(Side::right) : Side::right;
+    };
+    config.truncation_side = direction("truncation");
+    config.padding_side = direction("padding");
   }
 
   const JsonFields& json_;

@@ -85,6 +85,7 @@ private:
       special.read(json);
       files.config.clean_up_tokenization_spaces = json.boolean("clean_up_tokenization_spaces").value_or(true);
       files.config.model_max_length = read_model_max_length(json);
+      read_sides(json, files.config);
       if (const auto added = json.fields("added_tokens_decoder")) {
         has_added_tokens = true;
         add_by_id(*added, ids, files.config.added_tokens);
