@@ -107,6 +107,11 @@ class Storage:
         system, path = self._at(path)
         return system.exists(path) and system.getFileStatus(path).isDirectory()
 
+    def holds(self, folder, path):
+        """Whether the path is that of the folder or of something in it, relative or not."""
+        folder, path = (str(system.makeQualified(path)) for system, path in map(self._at, (folder, path)))
+        return f"{path}/".startswith(folder.rstrip("/") + "/")
+
     def names(self, folder):
         system, path = self._at(folder)
         return sorted(status.getPath().getName() for status in system.listStatus(path))
@@ -220,6 +225,9 @@ def chunks_of(files, most):
 def begin(storage, output, plan, overwrite):
     """Makes sure that OUTPUT holds this plan and no other."""
     if overwrite:
+        for file, *_ in plan["input"]:
+            if storage.holds(output, file):
+                stop(f"{file} is to be scored, and would be deleted with {output}: choose another folder")
         storage.delete(output)
     path = f"{output}/_plan.json"
     if storage.exists(path):

@@ -269,13 +269,24 @@ def test_inputs_that_are_not_there(score, tmp_path):
 
 
 def test_outputs_that_are_something_else(score, source, tmp_path):
-    output = tmp_path / "out"
+    output = tmp_path / "in"  # but for the ending the name of the source
     output.mkdir()
     (output / "mine").write_text("")
     with pytest.raises(SystemExit, match="something else"):
         score(source, output)
     score(source, output, "--overwrite")
     assert not (output / "mine").exists() and len(read(output)) == 20
+
+
+@pytest.mark.parametrize("given, output", [("data", "data"), ("data/in.parquet", "data"), ("data/*.parquet", "."),
+                                           ("data/in.parquet", "data/in.parquet"), ("data", "data/../data/")])
+def test_the_input_is_never_deleted(score, source, tmp_path, given, output):
+    (tmp_path / "data").mkdir()
+    kept = source.rename(tmp_path / "data/in.parquet")
+    before = kept.read_bytes()
+    with pytest.raises(SystemExit, match=r"in\.parquet is to be scored, and would be deleted with"):
+        score(tmp_path / given, f"{tmp_path}/{output}", "--overwrite")
+    assert kept.read_bytes() == before
 
 
 def test_a_run_is_finished_as_it_was_begun(score, source, tmp_path, capsys):
