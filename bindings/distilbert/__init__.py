@@ -4,6 +4,8 @@
 >>> classifier = distilbert.TextClassifier.default()
 >>> classifier("a joy from first to last").label
 'POSITIVE'
+
+The manual of all classes is the file _core.pyi in this package, where editors and type checkers find it.
 """
 
 from . import bulk as _bulk  # adds map() and map_arrow()

@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from . import Error, TextClassifier, __version__
 
@@ -25,6 +26,12 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
+def _lines() -> Iterator[str]:
+    sys.stdin.reconfigure(errors="surrogateescape")  # as in arguments: what is not UTF-8 is the library's to refuse
+    for line in sys.stdin:
+        yield line.rstrip("\n")
+
+
 def _classify(classifier: TextClassifier, texts: Iterable[str], as_json: bool) -> None:
     for text in texts:
         answer = classifier(text)
@@ -41,13 +48,18 @@ def main() -> int:
     try:
         model = arguments.model
         classifier = TextClassifier.from_pretrained(model) if model else TextClassifier.default()
-        lines = (line.rstrip("\n") for line in sys.stdin)
-        _classify(classifier, arguments.texts or lines, arguments.json)
+        _classify(classifier, arguments.texts or _lines(), arguments.json)
     except Error as error:
         print(f"distilbert: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # of standard output; Python writes to it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"distilbert: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

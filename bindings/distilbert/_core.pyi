@@ -1,5 +1,6 @@
 """The manual of the package. All objects may be used from any number of threads at once; long calls let other threads
-run, and stop within about a second of Ctrl-C."""
+run, and stop within about a second of Ctrl-C: between texts, so later in a text of very many windows, and in one with
+very many labels or choices. Results are equal if all their fields are, and may be keys of a dict."""
 
 import os
 from collections.abc import Generator, Iterable, Sequence
@@ -108,11 +109,12 @@ class Tokenizer:
         *,
         max_length: Optional[int] = None,
         truncation: _Truncation = "longest_first",
-        side: _Side = "right",
+        side: Optional[_Side] = None,
         add_special_tokens: bool = True,
     ) -> Encoding:
         """Encodes a text, a pair of texts, or each item (a str, or a tuple of two) of an iterable. max_length counts
-        special tokens; None: no limit. `side` is where tokens are cut off."""
+        special tokens; None: no limit. `side` is where tokens are cut off; None: where the
+        model's files say, on the right if they do not."""
 
     @overload
     def encode(
@@ -121,7 +123,7 @@ class Tokenizer:
         *,
         max_length: Optional[int] = None,
         truncation: _Truncation = "longest_first",
-        side: _Side = "right",
+        side: Optional[_Side] = None,
         add_special_tokens: bool = True,
     ) -> list[Encoding]: ...
     def encode_windows(
@@ -132,7 +134,7 @@ class Tokenizer:
         max_length: int,
         stride: int = 0,
         truncation: _Truncation = "longest_first",
-        side: _Side = "right",
+        side: Optional[_Side] = None,
         add_special_tokens: bool = True,
     ) -> list[Encoding]:
         """Encodes all of a text, in as many windows of max_length tokens as it takes, consecutive ones sharing `stride`
@@ -568,6 +570,7 @@ class QuestionAnswerer(_Loaded):
         max_seq_len: Optional[int] = None,
         handle_impossible_answer: bool = False,
         align_to_words: bool = True,
+        progress: bool = False,
     ) -> Optional[Answer]: ...
     @overload
     def __call__(

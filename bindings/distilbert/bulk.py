@@ -34,11 +34,11 @@ def map_texts(
     self: Any, texts: Iterable[Any], batch_size: Optional[int] = None, *, progress: bool = False
 ) -> Iterator[Any]:
     size = _batch_size(256 * self.threads if batch_size is None else batch_size)
-    remaining = iter([texts] if isinstance(texts, str) else texts)
-    bar = progress_bar(progress, texts)
+    texts = [texts] if isinstance(texts, str) else texts
+    remaining = iter(texts)
 
     def answers() -> Iterator[Any]:
-        with contextlib.closing(bar):
+        with contextlib.closing(progress_bar(progress, texts)) as bar:
             for first in itertools.count(step=size):
                 batch = list(itertools.islice(remaining, size))
                 if not batch:
@@ -119,11 +119,10 @@ def _with_columns(
             raise ValueError(f'a column named "{field.name}" is there already; give the new one another name')
         schema = schema.append(field)
     position = schema.names.index(column)
-    bar = progress_bar(progress, data)
 
     def batches() -> Iterator[Any]:
         first = 0
-        with contextlib.closing(bar):
+        with contextlib.closing(progress_bar(progress, data)) as bar:
             for array in reader:
                 if is_table and array.null_count:
                     raise ValueError("a table without null rows expected")

@@ -39,9 +39,10 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *, batch_size:
 
     task        "text-classification" or "sentiment-analysis", "token-classification" or "ner", "question-answering",
                 "fill-mask", "feature-extraction", "zero-shot-classification"
-    model       a directory, converted or as save_pretrained() writes it, or a model that is loaded already; None stands
-                for the sentiment model that comes with the package, for text classification only
-    tokenizer   None, or the model's directory: a tokenizer comes with its model
+    model       a directory, converted or as save_pretrained() writes it, or a model that is loaded already, which cuts
+                texts to its own max_length and not to the tokenizer's model_max_length; None stands for the sentiment
+                model that comes with the package, for text classification only
+    tokenizer   None, or the model's directory, or the tokenizer of a loaded model: a tokenizer comes with its model
     batch_size  how many texts are taken at a time from a generator, 1 by default; the texts of a list are taken at once
     options     defaults for the calls; and the keywords of from_pretrained(), such as threads and precision
 
@@ -72,6 +73,8 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *, batch_size:
         raise TypeError(f"model: a directory or a {kind._MODEL.__name__} expected, {type(model).__name__} found")
     elif loading:
         raise TypeError(f"the model is loaded already, {', '.join(sorted(loading))} would come too late")
+    elif tokenizer is not None and tokenizer is not model.tokenizer:
+        raise ValueError(f"the tokenizer is that of the model, model.tokenizer; {tokenizer!r} is another one")
     return kind(task, model, batch_size, options)
 
 
@@ -83,11 +86,14 @@ def _load(kind, directory, loading):
     if not os.path.isdir(directory):
         raise FileNotFoundError(f"{directory!r} is not a directory; this library works offline and knows no model hub: "
                                 "download the model, and give the directory that it is in")
-    model = kind.from_pretrained(directory, **loading)
-    length = model.tokenizer.model_max_length
-    if 0 < length < model.max_length:  # transformers cuts texts to what the tokenizer's files say
-        model = kind.from_pretrained(directory, max_length=length, **loading)
-    return model
+    if kind is not _core.QuestionAnswerer:  # whose windows may be longer than what the tokenizer's files say
+        length = _core.Tokenizer.from_pretrained(directory).model_max_length  # transformers cuts texts to it
+        try:
+            return kind.from_pretrained(directory, max_length=length or None, **loading)
+        except _core.InvalidInputError as error:
+            if error.code != "invalid_truncation":  # which says that the model takes less
+                raise
+    return kind.from_pretrained(directory, **loading)
 
 
 class Pipeline:
@@ -152,6 +158,11 @@ def _tokenizer_options(options):
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
     return options
+
+
+def _reusable(strings):
+    """What an option holds for more than one call."""
+    return list(strings) if isinstance(strings, Iterator) else strings
 
 
 def _sigmoid(logits):
@@ -268,7 +279,7 @@ class ZeroShotClassificationPipeline(Pipeline):
         if isinstance(candidate_labels, str):
             candidate_labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
         if candidate_labels is not None:
-            options["candidate_labels"] = candidate_labels
+            options["candidate_labels"] = _reusable(candidate_labels)
         return options
 
     def _answer(self, inputs, *, candidate_labels=None, hypothesis_template="This example is {}.", multi_label=False):
@@ -289,19 +300,23 @@ class TokenClassificationPipeline(Pipeline):
     ignore_labels         by default ["O"]
     stride                a text is read to its end, in windows that share so many tokens
     is_split_into_words   of a call only: each input is a list of words
-    delimiter             of a call only: the white space that words are joined by
+    delimiter             of a call only: the white space that words are joined by, by default " "
     """
 
     _MODEL = _core.TokenClassifier
 
-    def __call__(self, inputs, *, is_split_into_words=False, delimiter=" ", **options):
+    def __call__(self, inputs, *, is_split_into_words=False, delimiter=None, **options):
         if isinstance(inputs, list) and not inputs:
             raise ValueError("at least one text is needed")
         if is_split_into_words:
-            if delimiter.strip() or not delimiter:
+            delimiter = " " if delimiter is None else delimiter
+            if not str(delimiter).isspace():
                 raise ValueError(f"delimiter is {delimiter!r}, white space is possible: words are tokens of their own")
-            several = all(isinstance(words, list) for words in inputs)
-            inputs = [delimiter.join(words) for words in (inputs if several else [inputs])]
+            if isinstance(inputs, Iterator):
+                inputs = (_joined(words, delimiter) for words in inputs)
+            else:
+                several = _is_list(inputs) and any(map(_is_list, inputs))
+                inputs = [_joined(words, delimiter) for words in (inputs if several else [inputs])]
         return super().__call__(inputs, **options)
 
     def _options(self, *, aggregation_strategy=None, grouped_entities=None, ignore_labels=None, stride=None):
@@ -316,7 +331,7 @@ class TokenClassificationPipeline(Pipeline):
                 raise ValueError(f"aggregation_strategy is {aggregation_strategy!r}, possible are 'none', 'simple', "
                                  "'first', 'average', 'max'")
         if ignore_labels is not None:
-            options["ignore_labels"] = ignore_labels
+            options["ignore_labels"] = _reusable(ignore_labels)
         if stride is not None:
             if stride >= self.model.max_length:
                 raise ValueError(f"stride is {stride}, less than max_length, {self.model.max_length}, is possible")
@@ -334,6 +349,17 @@ class TokenClassificationPipeline(Pipeline):
                 for entities in self.model(inputs, aggregation=aggregation, **options)]
 
 
+def _is_list(words):
+    return isinstance(words, (list, tuple))
+
+
+def _joined(words, delimiter):
+    if not _is_list(words) or not all(isinstance(word, str) for word in words):
+        raise ValueError("with is_split_into_words=True an input is a list of words, each a str; "
+                         "several are a list or a generator of such lists")
+    return delimiter.join(words)
+
+
 class QuestionAnsweringPipeline(Pipeline):
     """Takes question=..., context=... (of which either may be a list), two strings, {"question": ..., "context": ...},
     or a list or a generator of these; and options:
@@ -341,7 +367,8 @@ class QuestionAnsweringPipeline(Pipeline):
     top_k                     how many answers, 1 by default; where there is one, it stands alone
     doc_stride                tokens of the context that windows share; by default 128, or half of max_seq_len
     max_answer_len            tokens of an answer, 15 by default
-    max_seq_len               tokens of a window; by default 384, or what the model can take
+    max_seq_len               tokens of a window; by default 384, or less if the tokenizer's files say so or the model
+                              takes less
     max_question_len          has no effect, as in transformers with its fast tokenizers
     handle_impossible_answer  "" may be the answer
     align_to_words            true (the default): answers begin and end where words do
@@ -376,6 +403,7 @@ class QuestionAnsweringPipeline(Pipeline):
         for one in inputs:
             if not isinstance(one, dict) or one.keys() != {"question", "context"}:
                 raise ValueError("question and context, or {'question': ..., 'context': ...}, are needed")
+        options.setdefault("max_seq_len", min(384, self.model.max_length, self.tokenizer.model_max_length or 384))
         found = self.model([one["question"] for one in inputs], [one["context"] for one in inputs], **options)
         if options.get("top_k", 1) == 1:
             found = [[answer] if answer else [] for answer in found]
@@ -412,7 +440,7 @@ class FillMaskPipeline(Pipeline):
         if top_k is not None:
             options["top_k"] = top_k
         if targets is not None:
-            options["targets"] = [targets] if isinstance(targets, str) else targets
+            options["targets"] = [targets] if isinstance(targets, str) else _reusable(targets)
         if tokenizer_kwargs is not None:
             options["tokenizer_kwargs"] = _tokenizer_options(tokenizer_kwargs)
         return options

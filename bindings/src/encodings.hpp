@@ -24,7 +24,7 @@ public:
       throw py::type_error("text " + std::to_string(index) + ": Encoding expected, " +
                            Py_TYPE(encoding.ptr())->tp_name + " found");
     encodings_.push_back(encoding.cast<const distilbert::Encoding&>());
-    tokens_ += encodings_.back().size();
+    tokens_ += encodings_.back().size() + 1; // so that texts without any fill a chunk, too
   }
 
   const std::vector<distilbert::Encoding>& values() const { return encodings_; }

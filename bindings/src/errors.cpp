@@ -4,7 +4,9 @@
 
 #include <distilbert/error.hpp>
 
+#include <cerrno>
 #include <exception>
+#include <string_view>
 
 namespace bindings {
 
@@ -86,8 +88,16 @@ PyObject* make_type(py::module_& module, const char* name, const char* doc, cons
 
 void raise(const distilbert::Error& error) {
   const auto type = py::reinterpret_borrow<py::object>(types.of(error.code()));
-  const py::object exception = type(error.what());
+  const std::string_view what = error.what();
+  // a path that is named need not be UTF-8
+  const auto words = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "surrogateescape"));
+  if (!words)
+    return;
+  const py::object exception = type(words);
   exception.attr("code") = name_of(error.code());
+  if (error.code() == ErrorCode::file_not_found)
+    exception.attr("errno") = ENOENT;
   PyErr_SetObject(type.ptr(), exception.ptr());
 }
 

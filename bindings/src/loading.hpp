@@ -33,14 +33,16 @@ void define_loading(py::class_<Loaded<Model>>& type,
   type.def_static(
       "from_pretrained",
       [load](const std::filesystem::path& directory, const std::optional<std::string>& precision,
-             std::optional<std::size_t> threads, const std::optional<std::string>& isa,
-             std::optional<std::size_t> max_length, std::optional<int> sum_bits, const std::string& memory,
-             bool check_finite, bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens,
-             const std::decay_t<More>&... more) {
-        const auto options = load_options(precision, threads, isa, max_length, sum_bits, memory, check_finite,
-                                          selfcheck, invalid_utf8, encode_special_tokens);
+             std::optional<Count> threads, const std::optional<std::string>& isa, std::optional<Count> max_length,
+             std::optional<int> sum_bits, const std::string& memory, bool check_finite, bool selfcheck,
+             const std::string& invalid_utf8, bool encode_special_tokens, const std::decay_t<More>&... more) {
+        const auto options = load_options(precision, threads, max_length, sum_bits, memory, check_finite, selfcheck,
+                                          invalid_utf8, encode_special_tokens);
+        IsaChange isa_change(isa);
         const py::gil_scoped_release release;
-        return Loaded<Model>{load(directory, options, more...), options.threads};
+        Loaded<Model> loaded{load(directory, options, more...), options.threads};
+        isa_change.keep();
+        return loaded;
       },
       py::arg("directory"), py::arg("precision") = py::none(), py::arg("threads") = py::none(),
       py::arg("isa") = py::none(), py::arg("max_length") = py::none(), py::kw_only(), py::arg("sum_bits") = py::none(),

@@ -27,7 +27,7 @@ auto fill(const MaskedLM& model, const Encodings& texts, std::size_t top_k, cons
   return model.fill_encoded(texts.values(), top_k, targets);
 }
 
-py::object call(const Loaded<MaskedLM>& self, const py::object& texts, std::size_t top_k, const py::object& targets,
+py::object call(const Loaded<MaskedLM>& self, const py::object& texts, Count top_k, const py::object& targets,
                 bool progress) {
   const Targets words = targets.is_none() ? Targets() : strings_of("target", targets);
   if (!targets.is_none() && words.empty())

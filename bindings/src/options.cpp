@@ -18,6 +18,20 @@ std::atomic<std::size_t> default_threads{0};
 
 } // namespace
 
+Count count_of(py::handle number) {
+  if (!PyIndex_Check(number.ptr()))
+    throw py::type_error(std::string("an int expected, ") + Py_TYPE(number.ptr())->tp_name + " found");
+  const auto index = py::reinterpret_steal<py::int_>(PyNumber_Index(number.ptr()));
+  if (!index)
+    throw py::error_already_set();
+  const std::size_t count = PyLong_AsSize_t(index.ptr());
+  if (!PyErr_Occurred())
+    return {count};
+  PyErr_Clear();
+  throw Error(ErrorCode::invalid_argument,
+              std::string(py::str(index)) + " is not a number from 0 to " + std::to_string(PY_SSIZE_T_MAX));
+}
+
 Precision precision_of(const std::string& word) {
   return option_of<Precision>("precision", word,
                               {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}});
@@ -29,9 +43,9 @@ InvalidUtf8 invalid_utf8_of(const std::string& word) {
 }
 
 LoadOptions load_options(const std::optional<std::string>& precision, std::optional<std::size_t> threads,
-                         const std::optional<std::string>& isa, std::optional<std::size_t> max_length,
-                         std::optional<int> sum_bits, const std::string& memory, bool check_finite, bool selfcheck,
-                         const std::string& invalid_utf8, bool encode_special_tokens) {
+                         std::optional<std::size_t> max_length, std::optional<int> sum_bits, const std::string& memory,
+                         bool check_finite, bool selfcheck, const std::string& invalid_utf8,
+                         bool encode_special_tokens) {
   LoadOptions options;
   if (precision)
     options.precision = precision_of(*precision);
@@ -43,9 +57,20 @@ LoadOptions load_options(const std::optional<std::string>& precision, std::optio
   options.invalid_utf8 = invalid_utf8_of(invalid_utf8);
   options.check_finite = check_finite;
   options.selfcheck = selfcheck;
-  if (isa)
-    set_isa(*isa);
   return options;
+}
+
+IsaChange::IsaChange(const std::optional<std::string>& isa) {
+  if (!isa)
+    return;
+  std::string before(distilbert::isa());
+  set_isa(*isa);
+  before_ = std::move(before);
+}
+
+IsaChange::~IsaChange() {
+  if (before_)
+    set_isa(*before_);
 }
 
 void bind_settings(py::module_& module) {
@@ -57,7 +82,7 @@ void bind_settings(py::module_& module) {
     return std::vector<std::string>(isas.begin(), isas.end());
   });
   module.def(
-      "set_threads", [](std::size_t threads) { default_threads = thread_count(threads); }, py::arg("threads"));
+      "set_threads", [](Count threads) { default_threads = thread_count(threads); }, py::arg("threads"));
 }
 
 } // namespace bindings

@@ -16,6 +16,16 @@ namespace bindings {
 
 namespace py = pybind11;
 
+/// A number from Python that counts something. pybind11 itself would refuse a negative one with all arguments of the
+/// call, texts included, in its message.
+struct Count {
+  std::size_t value = 0;
+  operator std::size_t() const { return value; }
+};
+
+/// Throws TypeError for what is no int, ErrorCode::invalid_argument for one that is negative or too large.
+Count count_of(py::handle number);
+
 /// The option that a word stands for. Throws ErrorCode::invalid_argument for any but `words`.
 template <class Option>
 Option option_of(const char* name, const std::string& word, const std::vector<std::pair<const char*, Option>>& words) {
@@ -32,14 +42,40 @@ Option option_of(const char* name, const std::string& word, const std::vector<st
 distilbert::Precision precision_of(const std::string& word);
 distilbert::InvalidUtf8 invalid_utf8_of(const std::string& word);
 
-/// LoadOptions of from_pretrained()'s keywords. `isa`, if there is one, is set for the whole process. threads becomes
-/// the number that the model will really use.
+/// LoadOptions of from_pretrained()'s keywords. threads becomes the number that the model will really use.
 distilbert::LoadOptions load_options(const std::optional<std::string>& precision, std::optional<std::size_t> threads,
-                                     const std::optional<std::string>& isa, std::optional<std::size_t> max_length,
-                                     std::optional<int> sum_bits, const std::string& memory, bool check_finite,
-                                     bool selfcheck, const std::string& invalid_utf8, bool encode_special_tokens);
+                                     std::optional<std::size_t> max_length, std::optional<int> sum_bits,
+                                     const std::string& memory, bool check_finite, bool selfcheck,
+                                     const std::string& invalid_utf8, bool encode_special_tokens);
+
+/// The instruction set of the whole process, if there is to be another: as before again unless keep() is called.
+class IsaChange {
+public:
+  explicit IsaChange(const std::optional<std::string>& isa);
+  IsaChange(const IsaChange&) = delete;
+  IsaChange& operator=(const IsaChange&) = delete;
+  ~IsaChange();
+
+  void keep() { before_.reset(); }
+
+private:
+  std::optional<std::string> before_;
+};
 
 /// What holds for the whole process: isa(), set_isa(), available_isas(), set_threads().
 void bind_settings(py::module_& module);
 
 } // namespace bindings
+
+namespace pybind11::detail {
+
+template <> struct type_caster<bindings::Count> {
+  PYBIND11_TYPE_CASTER(bindings::Count, const_name("int"));
+
+  bool load(handle number, bool) {
+    value = bindings::count_of(number);
+    return true;
+  }
+};
+
+} // namespace pybind11::detail

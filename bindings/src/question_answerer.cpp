@@ -21,41 +21,46 @@ namespace {
 using distilbert::Answer;
 using distilbert::QuestionAnswerer;
 
+py::list list_of(const py::object& texts) {
+  py::list all;
+  for (Items items(texts); !items.empty(); items.pop())
+    all.append(items.front());
+  return all;
+}
+
 /// The pairs of one question and one context, of several questions and one context, or of as many of both.
 py::list pairs_of(const py::object& question, const py::object& context) {
+  if (py::isinstance<py::str>(question) && !py::isinstance<py::str>(context))
+    throw py::type_error("one question is about one context, a str");
+  const py::list questions = list_of(question), contexts = list_of(context);
+  const bool shared = py::isinstance<py::str>(context);
+  if (!shared && questions.size() != contexts.size())
+    throw distilbert::Error(distilbert::ErrorCode::invalid_argument, std::to_string(questions.size()) + " questions, " +
+                                                                         std::to_string(contexts.size()) + " contexts");
   py::list pairs;
-  if (py::isinstance<py::str>(question)) {
-    pairs.append(py::make_tuple(question, context));
-  } else if (py::isinstance<py::str>(context)) {
-    for (const py::handle one : question)
-      pairs.append(py::make_tuple(one, context));
-  } else {
-    const py::list questions(question), contexts(context);
-    if (questions.size() != contexts.size())
-      throw distilbert::Error(distilbert::ErrorCode::invalid_argument,
-                              std::to_string(questions.size()) + " questions, " + std::to_string(contexts.size()) +
-                                  " contexts");
-    for (std::size_t i = 0; i < questions.size(); ++i)
-      pairs.append(py::make_tuple(questions[i], contexts[i]));
-  }
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    pairs.append(py::make_tuple(questions[i], contexts[shared ? 0 : i]));
   return pairs;
 }
 
 py::object answer(const Loaded<QuestionAnswerer>& self, const py::object& question, const py::object& context,
-                  std::size_t top_k, std::optional<std::size_t> doc_stride, std::size_t max_answer_len,
-                  std::optional<std::size_t> max_seq_len, bool handle_impossible_answer, bool align_to_words,
-                  bool progress) {
+                  Count top_k, std::optional<Count> doc_stride, Count max_answer_len, std::optional<Count> max_seq_len,
+                  bool handle_impossible_answer, bool align_to_words, bool progress) {
   distilbert::QuestionAnswererOptions options;
   options.top_k = top_k;
   options.doc_stride = doc_stride;
   options.max_answer_length = max_answer_len;
-  options.max_length = max_seq_len.value_or(0);
+  options.max_length = max_seq_len.value_or(Count{});
   options.handle_impossible_answer = handle_impossible_answer;
   options.align_to_words = align_to_words;
   options.offset_unit = distilbert::OffsetUnit::code_points;
   const py::list pairs = pairs_of(question, context);
   const py::list answers = answers_of<TextPairs>(pairs, self.threads, progress, [&](const TextPairs& chunk) {
-    return self.model.answer(chunk.values(), options);
+    auto best = self.model.answer(chunk.values(), options);
+    for (std::vector<Answer>& of_pair : best)
+      for (Answer& one : of_pair)
+        one.text = readable(std::move(one.text));
+    return best;
   });
   if (top_k == 1)
     for (std::size_t i = 0; i < answers.size(); ++i) {

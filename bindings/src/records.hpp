@@ -1,5 +1,5 @@
 #pragma once
-// Results as Python objects: read-only fields, a repr that shows them all, equality, and pickling.
+// Results as Python objects: read-only fields, a repr that shows them all, equality, a hash, and pickling.
 
 #include <array>
 #include <cstddef>
@@ -40,6 +40,7 @@ void define_record(py::module_& module, const char* name, const std::array<const
   type.def(
       "__eq__", [=](const T& self, const T& other) { return ((self.*fields == other.*fields) && ...); },
       py::is_operator());
+  type.def("__hash__", [](py::handle self) { return py::hash(py::repr(self)); }); // equal ones look the same
   type.def(py::pickle([=](const T& self) { return std::tuple<Fields...>(self.*fields...); },
                       [=](std::tuple<Fields...> state) {
                         T record;

@@ -27,12 +27,12 @@ const std::vector<std::pair<const char*, Pooling>> poolings{
 
 SentenceEmbedder load(const std::filesystem::path& directory, const distilbert::LoadOptions& load,
                       const std::optional<std::string>& pooling, std::optional<bool> normalize,
-                      std::optional<std::size_t> dimensions) {
+                      std::optional<Count> dimensions) {
   distilbert::EmbeddingOptions options;
   if (pooling)
     options.pooling = option_of("pooling", *pooling, poolings);
   options.normalize = normalize;
-  options.dimensions = dimensions.value_or(0);
+  options.dimensions = dimensions.value_or(Count{});
   return SentenceEmbedder::from_pretrained(directory, options, load);
 }
 
@@ -63,8 +63,8 @@ py::array_t<float> to_rows(const Loaded<SentenceEmbedder>& self, std::vector<flo
   return to_array(std::move(vectors), {rows, dimensions});
 }
 
-py::array_t<float> embed(const Loaded<SentenceEmbedder>& self, const py::object& texts,
-                         std::optional<std::size_t> stride, bool progress) {
+py::array_t<float> embed(const Loaded<SentenceEmbedder>& self, const py::object& texts, std::optional<Count> stride,
+                         bool progress) {
   Items items(texts);
   Progress bar(progress, texts);
   std::vector<float> vectors = embed_items(self, items, stride, bar);

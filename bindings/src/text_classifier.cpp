@@ -1,5 +1,6 @@
 // TextClassifier and Classification.
 
+#include "answers.hpp"
 #include "arrays.hpp"
 #include "arrow_texts.hpp"
 #include "bind.hpp"
@@ -31,6 +32,19 @@ std::string repr(const Classification& self) {
       .format(self.label, self.score, self.token_count, self.truncated);
 }
 
+auto classify_chunk(const TextClassifier& model, const TextPairs& pairs) {
+  return model.classify_pairs(pairs.values());
+}
+auto classify_chunk(const TextClassifier& model, const Encodings& texts) {
+  return model.classify_encoded(texts.values());
+}
+auto classify_chunk(const TextClassifier& model, const Texts& texts) { return model.classify(texts.values()); }
+
+bool same(const Classification& a, const Classification& b) {
+  return a.label == b.label && a.score == b.score && a.scores == b.scores && a.logits == b.logits &&
+         a.token_count == b.token_count && a.truncated == b.truncated;
+}
+
 py::list classify_items(const Loaded<TextClassifier>& self, Items& items, std::optional<std::size_t> stride,
                         Progress& bar) {
   py::list answers;
@@ -38,25 +52,18 @@ py::list classify_items(const Loaded<TextClassifier>& self, Items& items, std::o
     for (Classification& answer : chunk_answers)
       answers.append(py::cast(std::move(answer)));
   };
+  const TextClassifier& model = self.model;
   if (stride)
     for_each_chunk<Texts>(
-        items, self.threads, bar,
-        [&](const Texts& chunk) { return self.model.classify_windows(chunk.values(), *stride); }, take);
-  else if (!items.empty() && py::isinstance<py::tuple>(items.front()))
-    for_each_chunk<TextPairs>(
-        items, self.threads, bar, [&](const TextPairs& chunk) { return self.model.classify_pairs(chunk.values()); },
-        take);
-  else if (!items.empty() && py::isinstance<distilbert::Encoding>(items.front()))
-    for_each_chunk<Encodings>(
-        items, self.threads, bar, [&](const Encodings& chunk) { return self.model.classify_encoded(chunk.values()); },
+        items, self.threads, bar, [&](const Texts& chunk) { return model.classify_windows(chunk.values(), *stride); },
         take);
   else
-    for_each_chunk<Texts>(
-        items, self.threads, bar, [&](const Texts& chunk) { return self.model.classify(chunk.values()); }, take);
+    for_each_chunk_of<TextPairs, Encodings, Texts>(
+        items, self.threads, bar, [&](const auto& chunk) { return classify_chunk(model, chunk); }, take);
   return answers;
 }
 
-py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, std::optional<std::size_t> stride,
+py::object classify(const Loaded<TextClassifier>& self, const py::object& texts, std::optional<Count> stride,
                     bool progress) {
   if (py::isinstance<py::str>(texts)) {
     Texts text;
@@ -114,6 +121,8 @@ void bind_text_classifier(py::module_& module) {
       .def_property_readonly("logits",
                              [](py::object self) { return view(self.cast<const Classification&>().logits, self); })
       .def("__repr__", &repr)
+      .def("__eq__", &same, py::is_operator())
+      .def("__hash__", [](py::handle self) { return py::hash(py::repr(self)); })
       .def(py::pickle(
           [](const Classification& self) {
             return State(self.label, self.score, self.scores, self.logits, self.token_count, self.truncated);
@@ -128,7 +137,7 @@ void bind_text_classifier(py::module_& module) {
   define_loading(type, &TextClassifier::from_pretrained);
   type.def_static("default", [](const py::kwargs& options) {
     const py::list package = py::module_::import("distilbert").attr("__path__");
-    const std::string directory = package[0].cast<std::string>() + "/models/sst2";
+    const py::object directory = py::module_::import("pathlib").attr("Path")(package[0]) / py::str("models/sst2");
     return py::type::of<Loaded<TextClassifier>>().attr("from_pretrained")(directory, **options);
   });
   type.def("__call__", &classify, py::arg("texts"), py::kw_only(), py::arg("stride") = py::none(),

@@ -14,6 +14,8 @@ namespace bindings {
 /// Some pairs of texts, a chunk as Texts is.
 class TextPairs {
 public:
+  static bool takes(py::handle item) { return py::isinstance<py::tuple>(item); }
+
   /// Throws TypeError, which names `index`, unless it is a tuple of two str.
   void add(py::handle pair, std::size_t index) {
     if (!py::isinstance<py::tuple>(pair) || py::len(pair) != 2)

@@ -75,7 +75,7 @@ void TokenIds::add(py::handle ids, std::size_t index) {
                               text + " has the token id " + std::to_string(id));
     narrow.push_back(static_cast<std::int32_t>(id));
   }
-  tokens_ += narrow.size();
+  tokens_ += narrow.size() + 1; // so that texts without any fill a chunk, too
 }
 
 Items::Items(const py::object& iterable, std::size_t first) : index_(first) {
@@ -85,6 +85,10 @@ Items::Items(const py::object& iterable, std::size_t first) : index_(first) {
     if (py::isinstance<py::bytes>(iterable) || py::isinstance<py::bytearray>(iterable) ||
         !PyObject_HasAttrString(iterable.ptr(), "__iter__"))
       throw py::type_error("a str or an iterable of texts expected, " + type_name(iterable) + " found");
+    const auto mapping = py::module_::import("collections.abc").attr("Mapping");
+    if (py::isinstance(iterable, mapping) || py::hasattr(iterable, "iterrows"))
+      throw py::type_error("an iterable of texts expected, " + type_name(iterable) +
+                           " found, which yields names: give one of its columns");
     iterator_ = py::iter(iterable);
   }
   read();
@@ -112,6 +116,12 @@ std::vector<std::string> strings_of(const char* what, const py::object& iterable
     strings.emplace_back(text.values().front());
   }
   return strings;
+}
+
+std::string readable(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\xFF', at)) != text.npos;)
+    text.replace(at, 1, "\uFFFD");
+  return text;
 }
 
 Progress::Progress(bool show, const py::object& texts) {

@@ -75,6 +75,9 @@ private:
 /// Strings that are no texts to be read: labels, for instance. `what` is one of them. Throws TypeError.
 std::vector<std::string> strings_of(const char* what, const py::object& iterable);
 
+/// Lone surrogates are kept as what no UTF-8 holds (see Texts); Python is shown U+FFFD for each.
+std::string readable(std::string text);
+
 /// tqdm's bar, or none. Throws ImportError if there is no tqdm.
 class Progress {
 public:
@@ -103,16 +106,18 @@ template <class Action> auto without_gil(const Action& action) {
 distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers);
 
 /// Calls run(chunk) without the GIL for one Chunk (Texts or TokenIds) of items after the other, and take(result of run)
-/// with it. Chunks grow for as long as they take next to no time. `items` are Items, or what has the same methods.
+/// with it. Chunks grow for as long as they take next to no time. `items` are Items, or what has the same methods; the
+/// model reads each of them `readings` times.
 template <class Chunk, class Source, class Run, class Take>
-void for_each_chunk(Source& items, std::size_t threads, Progress& progress, const Run& run, const Take& take) {
+void for_each_chunk(Source& items, std::size_t threads, Progress& progress, const Run& run, const Take& take,
+                    std::size_t readings = 1) {
   using Clock = std::chrono::steady_clock;
   std::size_t budget = 1024 * threads;
   const std::size_t largest = 16 * budget;
   while (!items.empty()) {
     Chunk chunk;
     std::vector<std::size_t> numbers;
-    for (; !items.empty() && chunk.tokens() < budget; items.pop()) {
+    for (; !items.empty() && chunk.tokens() * readings < budget; items.pop()) {
       chunk.add(items.front(), items.index());
       numbers.push_back(items.index());
     }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bindings {
@@ -21,7 +22,7 @@ using distilbert::Entity;
 using distilbert::TokenClassifier;
 
 py::object entities_of(const Loaded<TokenClassifier>& self, const py::object& texts, const std::string& aggregation,
-                       const py::object& ignore_labels, std::optional<std::size_t> stride, bool progress) {
+                       const py::object& ignore_labels, std::optional<Count> stride, bool progress) {
   distilbert::TokenClassifierOptions options;
   options.aggregation = option_of<Aggregation>("aggregation", aggregation,
                                                {{"none", Aggregation::none},
@@ -32,8 +33,13 @@ py::object entities_of(const Loaded<TokenClassifier>& self, const py::object& te
   options.ignore_labels = strings_of("label", ignore_labels);
   options.stride = stride;
   options.offset_unit = distilbert::OffsetUnit::code_points;
-  return answers_of<Texts>(texts, self.threads, progress,
-                           [&](const Texts& chunk) { return self.model.classify(chunk.values(), options); });
+  return answers_of<Texts>(texts, self.threads, progress, [&](const Texts& chunk) {
+    auto answers = self.model.classify(chunk.values(), options);
+    for (std::vector<Entity>& entities : answers)
+      for (Entity& entity : entities)
+        entity.word = readable(std::move(entity.word));
+    return answers;
+  });
 }
 
 } // namespace

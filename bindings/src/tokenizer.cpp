@@ -29,7 +29,7 @@ using distilbert::Tokenizer;
 
 /// Python counts code points.
 EncodeOptions encode_options(std::optional<std::size_t> max_length, std::size_t stride, const std::string& truncation,
-                             const std::string& side, bool add_special_tokens) {
+                             const std::optional<std::string>& side, bool add_special_tokens) {
   using distilbert::Side;
   using distilbert::TruncationStrategy;
   EncodeOptions options;
@@ -39,7 +39,8 @@ EncodeOptions encode_options(std::optional<std::size_t> max_length, std::size_t 
                                                      {{"longest_first", TruncationStrategy::longest_first},
                                                       {"only_first", TruncationStrategy::only_first},
                                                       {"only_second", TruncationStrategy::only_second}});
-  options.truncation_side = option_of<Side>("side", side, {{"right", Side::right}, {"left", Side::left}});
+  if (side)
+    options.truncation_side = option_of<Side>("side", *side, {{"right", Side::right}, {"left", Side::left}});
   options.stride = stride;
   options.offset_unit = distilbert::OffsetUnit::code_points;
   return options;
@@ -74,8 +75,8 @@ struct Input {
 };
 
 py::object encode(const Tokenizer& self, const py::object& text, const py::object& pair,
-                  std::optional<std::size_t> max_length, const std::string& truncation, const std::string& side,
-                  bool add_special_tokens) {
+                  std::optional<Count> max_length, const std::string& truncation,
+                  const std::optional<std::string>& side, bool add_special_tokens) {
   const EncodeOptions options = encode_options(max_length, 0, truncation, side, add_special_tokens);
   const auto encode_one = [&](const Input& input) {
     return input.with_texts([&](const auto... texts) { return self.encode(texts..., options); });
@@ -99,8 +100,8 @@ py::object encode(const Tokenizer& self, const py::object& text, const py::objec
 }
 
 std::vector<Encoding> encode_windows(const Tokenizer& self, const py::object& text, const py::object& pair,
-                                     std::size_t max_length, std::size_t stride, const std::string& truncation,
-                                     const std::string& side, bool add_special_tokens) {
+                                     Count max_length, Count stride, const std::string& truncation,
+                                     const std::optional<std::string>& side, bool add_special_tokens) {
   const EncodeOptions options = encode_options(max_length, stride, truncation, side, add_special_tokens);
   return Input(text, pair, 0).with_texts([&](const auto... texts) { return self.encode_windows(texts..., options); });
 }
@@ -173,11 +174,11 @@ void bind_tokenizer(py::module_& module) {
           py::arg("directory"), py::kw_only(), py::arg("invalid_utf8") = "refuse",
           py::arg("encode_special_tokens") = false)
       .def("encode", &encode, py::arg("text"), py::arg("pair") = py::none(), py::kw_only(),
-           py::arg("max_length") = py::none(), py::arg("truncation") = "longest_first", py::arg("side") = "right",
+           py::arg("max_length") = py::none(), py::arg("truncation") = "longest_first", py::arg("side") = py::none(),
            py::arg("add_special_tokens") = true)
       .def("encode_windows", &encode_windows, py::arg("text"), py::arg("pair") = py::none(), py::kw_only(),
            py::arg("max_length"), py::arg("stride") = 0, py::arg("truncation") = "longest_first",
-           py::arg("side") = "right", py::arg("add_special_tokens") = true)
+           py::arg("side") = py::none(), py::arg("add_special_tokens") = true)
       .def("decode", &decode, py::arg("ids"), py::kw_only(), py::arg("skip_special_tokens") = true)
       .def(
           "token", [](const Tokenizer& self, std::int32_t id) { return std::string(self.token(id)); }, py::arg("id"))

@@ -32,8 +32,11 @@ std::vector<ZeroShot> judge(const ZeroShotClassifier& model, const Texts& texts,
     auto judged = model.classify(texts.values(), labels, hypothesis_template, multi_label);
     std::vector<ZeroShot> answers;
     for (std::size_t i = 0; i < judged.size(); ++i)
-      answers.push_back({std::string(texts.values()[i]), std::move(judged[i].labels), std::move(judged[i].scores),
-                         judged[i].truncated});
+      answers.push_back({readable(std::string(texts.values()[i])), std::move(judged[i].labels),
+                         std::move(judged[i].scores), judged[i].truncated});
+    for (ZeroShot& answer : answers)
+      for (std::string& label : answer.labels)
+        label = readable(std::move(label));
     return answers;
   } catch (const distilbert::Error& error) {
     std::vector<std::size_t> numbers; // of the pairs that the library reads
@@ -47,9 +50,8 @@ py::object rank(const Loaded<ZeroShotClassifier>& self, const py::object& texts,
                 const py::str& hypothesis_template, bool multi_label, bool progress) {
   const std::vector<std::string> names = strings_of("label", labels);
   const std::string hypothesis(hypothesis_template);
-  return answers_of<Texts>(texts, self.threads, progress, [&](const Texts& chunk) {
-    return judge(self.model, chunk, names, hypothesis, multi_label);
-  });
+  const auto run = [&](const Texts& chunk) { return judge(self.model, chunk, names, hypothesis, multi_label); };
+  return answers_of<Texts>(texts, self.threads, progress, run, names.size());
 }
 
 } // namespace

@@ -1,15 +1,17 @@
 """python -m distilbert."""
 
 import json
+import os
 import subprocess
 import sys
 
 import distilbert
 
 
-def run(*arguments, stdin=""):
+def run(*arguments, stdin="", stdout=subprocess.PIPE, **environment):
     command = [sys.executable, "-m", "distilbert", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=120)
+    return subprocess.run(command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, encoding="utf-8",
+                          errors="surrogateescape", env={**os.environ, **environment}, timeout=120)
 
 
 def test_texts():
@@ -39,3 +41,26 @@ def test_help_version_and_errors(tmp_path):
     done = run("--model", str(tmp_path), "text")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("distilbert: the file does not exist: ")
+
+
+def test_a_line_that_is_not_utf8():
+    done = run(stdin="a joy\na \udcff joy\n", PYTHONIOENCODING="utf-8:strict")
+    assert done.returncode == 1
+    assert done.stdout.startswith("POSITIVE")
+    assert done.stderr == "distilbert: the text is not valid UTF-8: ill-formed at byte 2\n"
+
+
+def test_a_full_disk():
+    with open("/dev/full", "wb") as full:
+        done = run("a joy", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "distilbert: [Errno 28] No space left on device\n")
+
+
+def test_readers_that_have_seen_enough():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run("a joy", "bad", stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -1,8 +1,11 @@
 """Every wrong use is a clear exception, and the library works on afterwards."""
 
 import builtins
+import errno
+import os
 import pickle
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -138,6 +141,8 @@ def test_weights_that_are_not_numbers(tmp_path, weights):
         ({"invalid_utf8": "ignore"}, 'invalid_utf8 is "ignore"'),
         ({"isa": "sse9"}, 'asked for "sse9"'),
         ({"threads": 100_000}, "100000"),
+        ({"threads": -1}, "-1 is not a number from 0 to"),
+        ({"threads": 2**70}, "1180591620717411303424 is not a number from 0 to"),
         ({"max_length": 1}, "max_length 1"),
         ({"max_length": 41}, "max_length 41"),
         ({"precision": "int8", "sum_bits": 17}, "17"),
@@ -149,8 +154,51 @@ def test_options(tiny, options, sentence):
     assert isinstance(caught.value, Error)
 
 
+@pytest.mark.parametrize("stride, exception", [(-1, ValueError), ("one", TypeError), (1.5, TypeError)])
+def test_a_wrong_number_does_not_bring_the_texts_with_it(tiny, stride, exception):
+    with pytest.raises(exception) as caught:
+        TextClassifier.from_pretrained(tiny)(["marmalade"] * 3, stride=stride)
+    assert "marmalade" not in str(caught.value)
+
+
+def test_an_unknown_keyword_does_not_bring_the_texts_with_it(tiny):
+    classifier = TextClassifier.from_pretrained(tiny)
+    with pytest.raises(TypeError, match=r"__call__\(\) does not take these arguments: \(list, strid=int\)"):
+        classifier(["marmalade"] * 3, strid=3)
+    with pytest.raises(TypeError, match=r"set_isa\(\) does not take these arguments: \(int\)"):
+        distilbert.set_isa(5)
+    with pytest.raises(TypeError, match=r"from_pretrained\(\) does not take these arguments: \(str, precision=int\)"):
+        TextClassifier.from_pretrained("marmalade", precision=8)
+
+
+def test_what_yields_names_is_no_iterable_of_texts(call):
+    for names in ({"good": 1}, types.MappingProxyType({"good": 1})):
+        with pytest.raises(TypeError, match="found, which yields names"):
+            call(names)
+
+
+def test_a_model_that_cannot_be_loaded_changes_no_instruction_set(tiny, tmp_path):
+    before = distilbert.isa()
+    for directory in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError):
+            TextClassifier.from_pretrained(directory, isa="portable")
+        assert distilbert.isa() == before
+    TextClassifier.from_pretrained(tiny, isa="portable")
+    try:
+        assert distilbert.isa() == "portable"
+    finally:
+        distilbert.set_isa(before)
+
+
+def test_a_path_that_is_not_utf_8(tmp_path):
+    directory = os.fsdecode(os.fsencode(tmp_path) + b"/no\xffsuch")
+    with pytest.raises(FileNotFoundError) as caught:
+        TextClassifier.from_pretrained(directory)
+    assert directory in str(caught.value) and caught.value.errno == errno.ENOENT
+
+
 def test_types_of_options(tiny):
-    for options in ({"threads": "two"}, {"threads": -1}, {"precision": 8}, {"colour": "red"}):
+    for options in ({"threads": "two"}, {"threads": 1.0}, {"precision": 8}, {"colour": "red"}):
         with pytest.raises(TypeError):
             TextClassifier.from_pretrained(tiny, **options)
     for directory in (None, 7):

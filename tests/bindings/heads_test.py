@@ -179,3 +179,34 @@ def test_results(result):
     assert type(one) in vars(distilbert).values()
     with pytest.raises(AttributeError):
         setattr(one, fields[0], None)
+
+
+def test_lone_surrogates_are_shown_as_what_they_were_read_as():
+    """With invalid_utf8="replace", in all results that hold a part of the text."""
+    options = {"threads": 1, "invalid_utf8": "replace"}
+    text, shown = "Maria \udfff lives", "Maria \ufffd lives"
+    unknown, unknown_shown = "\U0001f6eb\udfff\U0001f6eb", "\U0001f6eb\ufffd\U0001f6eb"  # one token
+    entities = TokenClassifier.from_pretrained(model("distilbert_ner"), **options)(unknown, "none", ignore_labels=[])
+    assert [entity.word for entity in entities] == [unknown_shown]
+    answer = QuestionAnswerer.from_pretrained(model("distilbert_qa"), **options)("who?", unknown)
+    assert answer.text == unknown_shown
+    judged = ZeroShotClassifier.from_pretrained(model("distilbert_nli"), **options)(text, ["a", "\udfff"])
+    assert judged.sequence == shown and set(judged.labels) == {"a", "\ufffd"}
+    for result in (*entities, answer, judged):
+        assert pickle.loads(pickle.dumps(result)) == result and repr(result)
+
+
+def test_results_are_keys_of_a_dict(sentiment):
+    good, bad = sentiment("good"), sentiment("bad")
+    assert good == sentiment("good") and good != bad and good != "good"
+    assert len({good, bad, sentiment("good")}) == 2
+    entities = TokenClassifier.from_pretrained(model("distilbert_ner"), threads=1)(PEOPLE, "none", ignore_labels=[])
+    assert len(set(entities + entities)) == len(entities)
+
+
+def test_one_question_is_about_one_context():
+    answerer = QuestionAnswerer.from_pretrained(model("distilbert_qa"), threads=1)
+    with pytest.raises(TypeError, match="one question is about one context"):
+        answerer("who?", ["Maria", "Paul"])
+    with pytest.raises(TypeError, match="bytes"):
+        answerer(b"who?", "Maria")

@@ -1,6 +1,7 @@
 """Long calls: other threads run, Ctrl-C stops them, progress is told, memory does not grow."""
 
 import concurrent.futures
+import itertools
 import os
 import signal
 import threading
@@ -8,6 +9,8 @@ import time
 
 import numpy as np
 import pytest
+
+import distilbert
 
 
 def test_eight_threads_on_one_model(sentiment):
@@ -38,11 +41,20 @@ def test_python_runs_meanwhile(sentiment):
     assert sum(start < at < end for at in ticks) > 3
 
 
-def test_ctrl_c_stops_a_long_call(sentiment):
-    def endless():
-        while True:
-            yield "a film of some length that is neither good nor bad, but long"
+TEXT = "a film of some length that is neither good nor bad, but long"
 
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, zero_shot: model(itertools.repeat(TEXT)),
+        lambda model, zero_shot: model.logits(itertools.repeat([101, 102])),
+        lambda model, zero_shot: zero_shot(itertools.repeat(TEXT), [f"label {i}" for i in range(100)]),
+    ],
+    ids=["texts", "token ids", "zero shot"],
+)
+def test_ctrl_c_stops_a_long_call(sentiment, sst2, call):
+    zero_shot = distilbert.ZeroShotClassifier.from_pretrained(sst2, threads=2)
     start = []
 
     def interrupt():
@@ -52,10 +64,15 @@ def test_ctrl_c_stops_a_long_call(sentiment):
     timer = threading.Timer(0.5, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        sentiment(endless())
+        call(sentiment, zero_shot)
     assert time.monotonic() - start[0] < 2
     timer.join()
     assert sentiment("good").label == "POSITIVE"
+
+
+def test_endless_texts_without_tokens_are_refused(sentiment):
+    with pytest.raises(ValueError, match="text 0 has no tokens"):
+        sentiment.logits(itertools.repeat([]))
 
 
 def test_progress_is_told(sentiment, bars):

@@ -105,6 +105,13 @@ def test_progress_is_told(classifier, bars):
     assert bars[0].done == 5
 
 
+def test_progress_of_a_text_alone_and_of_nothing_begun(classifier, bars):
+    classifier.map(TEXTS, progress=True)
+    assert bars == []
+    list(classifier.map("films", progress=True))
+    assert [(bar.total, bar.done, bar.closed) for bar in bars] == [(1, 1, True)]
+
+
 def run(program, tiny, **options):
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program), str(tiny)], stdout=subprocess.PIPE, text=True, **options

@@ -2,6 +2,8 @@
 
 import builtins
 import copy
+import json
+import shutil
 import types
 
 import numpy as np
@@ -94,6 +96,55 @@ def test_generators(task):
     assert difference(answers, pipe(inputs, **options)) == ""
 
 
+def words_of(*texts):
+    return [text.split() for text in texts]
+
+
+def test_words():
+    pipe = pipeline("ner", model("distilbert_ner"))
+    texts = ["Maria lives in Oxford", "Smith too"]
+    expected = pipe(texts)
+    assert all(expected)
+    lists = words_of(*texts)
+    assert pipe(lists, is_split_into_words=True) == expected
+    assert pipe(lists[0], is_split_into_words=True) == expected[:1]
+    assert pipe(tuple(lists[0]), is_split_into_words=True, delimiter=None) == expected[:1]
+    with pytest.raises(ValueError, match="white space is possible"):
+        pipe(lists, is_split_into_words=True, delimiter=1)
+
+
+def test_words_of_a_generator():
+    pipe = pipeline("ner", model("distilbert_ner"))
+    texts = ["Maria lives in Oxford", "Smith too", "Anna"]
+    source = iter(words_of(*texts))
+    answers = pipe(source, is_split_into_words=True, batch_size=2)
+    assert isinstance(answers, types.GeneratorType)
+    first = next(answers)
+    assert list(source) == words_of(texts[2])  # two were taken
+    assert [first, *answers] == pipe(texts[:2])
+
+
+@pytest.mark.parametrize("inputs", ["Maria", None, 7, [None], ["Maria", 7], [["Maria"], "Smith"], [["Maria"], [7]]])
+def test_what_is_no_list_of_words(inputs):
+    pipe = pipeline("ner", model("distilbert_ner"))
+    with pytest.raises(ValueError, match="a list of words"):
+        pipe(inputs, is_split_into_words=True)
+    with pytest.raises(ValueError, match="a list of words"):
+        list(pipe(iter([inputs, "Maria"]), is_split_into_words=True))
+
+
+@pytest.mark.parametrize("task, option, values, text", [
+    ("zero-shot-classification", "candidate_labels", ["film", "cat"], TEXT),
+    ("fill-mask", "targets", ["good", "bad"], "a [MASK] film"),
+    ("ner", "ignore_labels", ["B-PER", "I-LOC"], TEXT),
+])  # fmt: skip
+def test_options_from_a_generator_stay(task, option, values, text):
+    expected = pipeline(task, model(TASKS[task]), **{option: values})(text)
+    pipe = pipeline(task, model(TASKS[task]), **{option: iter(values)})
+    assert [pipe(text), pipe(text)] == [expected, expected]
+    assert list(pipe(iter([text, text]), **{option: iter(values)})) == [expected, expected]
+
+
 def test_return_tensors_are_arrays():
     pipe = pipeline("feature-extraction", model("distilbert_encoder"))
     array = pipe(TEXT, return_tensors=True)
@@ -139,6 +190,43 @@ def test_a_loaded_model():
         pipeline("text-classification", classifier, threads=1)
 
 
+def with_length(key, length, directory):
+    """The model with another model_max_length in its tokenizer's files."""
+    shutil.copytree(model(key), directory)
+    config = json.loads((directory / "tokenizer_config.json").read_text())
+    (directory / "tokenizer_config.json").write_text(json.dumps({**config, "model_max_length": length}))
+    return directory
+
+
+def test_windows_may_be_longer_than_the_tokenizers_files_say(tmp_path):
+    free = pipeline("question-answering", model("distilbert_qa"))
+    pipe = pipeline("question-answering", with_length("distilbert_qa", 64, tmp_path / "qa"))
+    asked = {"question": "Who feeds the cat?", "context": "Maria lives in Oxford and feeds the cat. " * 20, "top_k": 3}
+    assert pipe(**asked, max_seq_len=100) == free(**asked, max_seq_len=100)
+    assert pipe(**asked) == free(**asked, max_seq_len=64) != free(**asked)
+    with pytest.raises(ValueError, match="128"):
+        pipe(**asked, max_seq_len=129)
+
+
+@pytest.mark.parametrize("length, taken", [(24, 24), (128, 128), (512, 128), (10**30, 128)])
+def test_texts_are_cut_to_what_the_tokenizers_files_say(tmp_path, length, taken):
+    pipe = pipeline("sentiment-analysis", with_length("distilbert_sentiment", length, tmp_path / "model"))
+    assert pipe.model.max_length == taken
+    assert pipe("long " * 200, truncation=True) == pipe("long " * (taken - 2))
+
+
+def test_a_model_is_loaded_once(monkeypatch):
+    kind, loaded = distilbert.pipelines.TokenClassificationPipeline, []
+
+    def load(directory, **options):
+        loaded.append(options)
+        return distilbert.TokenClassifier.from_pretrained(directory, **options)
+
+    monkeypatch.setattr(kind, "_MODEL", types.SimpleNamespace(from_pretrained=load))
+    assert pipeline("ner", model("distilbert_window_ner"), threads=1).model.max_length == 24
+    assert len(loaded) == 1
+
+
 def test_names_of_a_hub():
     for name in ("distilbert/distilbert-base-uncased", "no-such-directory"):
         with pytest.raises(FileNotFoundError, match="works offline"):
@@ -150,6 +238,11 @@ def test_the_tokenizer_is_the_models_own():
     assert pipeline("ner", directory, tokenizer=str(directory))("Maria") is not None
     with pytest.raises(ValueError, match="the tokenizer is that of the model"):
         pipeline("ner", directory, tokenizer=model("bert_cased_ner"))
+    loaded = distilbert.TokenClassifier.from_pretrained(directory)
+    assert pipeline("ner", loaded, tokenizer=loaded.tokenizer).tokenizer is loaded.tokenizer
+    for other in (model("bert_cased_ner"), 42, distilbert.Tokenizer.from_pretrained(directory)):
+        with pytest.raises(ValueError, match="the tokenizer is that of the model"):
+            pipeline("ner", loaded, tokenizer=other)
 
 
 def test_options_that_change_nothing():
