@@ -5,7 +5,7 @@
 >>> classifier("a joy from first to last").label
 'POSITIVE'
 
-The manual of all classes is the file _core.pyi in this package, where editors and type checkers find it.
+help() of a class or a method is its manual, distilbert.pipeline() what transformers.pipeline() is.
 """
 
 from . import bulk as _bulk  # adds map() and map_arrow()

@@ -113,8 +113,8 @@ class Tokenizer:
         add_special_tokens: bool = True,
     ) -> Encoding:
         """Encodes a text, a pair of texts, or each item (a str, or a tuple of two) of an iterable. max_length counts
-        special tokens; None: no limit. `side` is where tokens are cut off; None: where the
-        model's files say, on the right if they do not."""
+        special tokens; None: no limit. `side` is where tokens are cut off; None: where the model's files say, on the
+        right if they do not."""
 
     @overload
     def encode(

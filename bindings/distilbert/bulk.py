@@ -49,6 +49,12 @@ def map_texts(
     return answers()
 
 
+def embed_texts(
+    self: Any, texts: Iterable[Any], batch_size: Optional[int] = None, *, progress: bool = False
+) -> Iterator[Any]:
+    return map_texts(self, texts, batch_size, progress=progress)
+
+
 def classify_arrow(
     self: Any,
     data: Any,
@@ -172,7 +178,11 @@ def _arro3() -> Any:
     return arro3.core
 
 
-_core.TextClassifier.map = map_texts
-_core.TextClassifier.map_arrow = classify_arrow
-_core.SentenceEmbedder.map = map_texts
-_core.SentenceEmbedder.map_arrow = embed_arrow
+for _class, _name, _function in (
+    (_core.TextClassifier, "map", map_texts),
+    (_core.TextClassifier, "map_arrow", classify_arrow),
+    (_core.SentenceEmbedder, "map", embed_texts),
+    (_core.SentenceEmbedder, "map_arrow", embed_arrow),
+):
+    _function.__doc__ = _core._manual(f"{_class.__name__}.{_name}")
+    setattr(_class, _name, _function)

@@ -19,4 +19,7 @@ void bind_multiple_choice(py::module_& module);
 void bind_zero_shot_classifier(py::module_& module);
 void bind_convert(py::module_& module);
 
+/// After all others.
+void finish(py::module_& module);
+
 } // namespace bindings

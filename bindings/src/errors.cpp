@@ -77,9 +77,9 @@ struct ErrorTypes {
 };
 ErrorTypes types;
 
-PyObject* make_type(py::module_& module, const char* name, const char* doc, const py::object& bases) {
+PyObject* make_type(py::module_& module, const char* name, const py::object& bases) {
   const std::string full_name = std::string("distilbert.") + name;
-  PyObject* type = PyErr_NewExceptionWithDoc(full_name.c_str(), doc, bases.ptr(), nullptr);
+  PyObject* type = PyErr_NewException(full_name.c_str(), bases.ptr(), nullptr);
   if (!type)
     throw py::error_already_set();
   module.add_object(name, type);
@@ -105,16 +105,13 @@ void raise(const distilbert::Error& error) {
 
 void bind_errors(py::module_& module) {
   const auto handle = [](PyObject* type) { return py::reinterpret_borrow<py::object>(type); };
-  types.error = make_type(module, "Error",
-                          "What the library refuses or cannot do. str() is a sentence; `code` names the reason, as "
-                          "ErrorCode does in C++.",
-                          handle(PyExc_Exception));
-  types.invalid_input = make_type(module, "InvalidInputError", "An argument or a text is at fault.",
-                                  py::make_tuple(handle(types.error), handle(PyExc_ValueError)));
-  types.file_missing = make_type(module, "FileMissingError", "A file of the model does not exist.",
-                                 py::make_tuple(handle(types.error), handle(PyExc_FileNotFoundError)));
-  types.out_of_memory = make_type(module, "OutOfMemoryError", "The memory for it cannot be had.",
-                                  py::make_tuple(handle(types.error), handle(PyExc_MemoryError)));
+  types.error = make_type(module, "Error", handle(PyExc_Exception));
+  types.invalid_input =
+      make_type(module, "InvalidInputError", py::make_tuple(handle(types.error), handle(PyExc_ValueError)));
+  types.file_missing =
+      make_type(module, "FileMissingError", py::make_tuple(handle(types.error), handle(PyExc_FileNotFoundError)));
+  types.out_of_memory =
+      make_type(module, "OutOfMemoryError", py::make_tuple(handle(types.error), handle(PyExc_MemoryError)));
   py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer)
