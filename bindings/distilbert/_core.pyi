@@ -26,7 +26,7 @@ class _ArrowArray(Protocol):
 __version__: str
 
 class Error(Exception):
-    """What the library refuses or cannot do. str() is a whole sentence."""
+    """What the library refuses or cannot do. str() is a sentence; `code` names the reason, as ErrorCode does in C++."""
 
     code: str
     """The reason, as ErrorCode names it in C++: "invalid_config", "non_finite_weight", ..."""

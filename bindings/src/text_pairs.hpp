@@ -18,7 +18,7 @@ public:
 
   /// Throws TypeError, which names `index`, unless it is a tuple of two str.
   void add(py::handle pair, std::size_t index) {
-    if (!py::isinstance<py::tuple>(pair) || py::len(pair) != 2)
+    if (!takes(pair) || py::len(pair) != 2)
       throw py::type_error("text " + std::to_string(index) + ": a pair of texts expected (a tuple of two str)");
     const auto both = py::reinterpret_borrow<py::tuple>(pair);
     texts_.add(both[0], index);

@@ -18,48 +18,45 @@ def test_nothing_else_is_needed():
     assert [line for line in required if "extra ==" not in line] == ["numpy"]
 
 
+PACKAGE = pathlib.Path(distilbert.__file__).parent
+STUBS = {node.name: node for node in ast.parse((PACKAGE / "_core.pyi").read_text()).body
+         if isinstance(node, (ast.ClassDef, ast.FunctionDef))}  # fmt: skip
+PUBLIC = {name: node for name, node in STUBS.items() if not name.startswith("_")}
+
+
+def methods(node):
+    return [child for child in node.body if isinstance(child, ast.FunctionDef)]
+
+
 def test_stubs_name_all_that_there_is():
-    package = pathlib.Path(distilbert.__file__).parent
-    assert (package / "py.typed").exists()
-    stubs = {}
-    for node in ast.parse((package / "_core.pyi").read_text()).body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
-            stubs[node.name] = node
+    assert (PACKAGE / "py.typed").exists()
     names = {name for name in dir(_core) if not name.startswith("_")}
-    assert names == set(stubs)
+    assert names == set(PUBLIC)
     assert names <= set(distilbert.__all__)
-    bases = {"_Loaded": _class(package, "_Loaded")}
-    for name, node in stubs.items():
+    for name, node in PUBLIC.items():
         thing = getattr(_core, name)
         if inspect.isclass(thing) and not issubclass(thing, BaseException):
-            nodes = [node, *(bases[base.id] for base in node.bases)]
-            members = {child.name for each in nodes for child in each.body if isinstance(child, ast.FunctionDef)}
+            nodes = [node, *(STUBS[base.id] for base in node.bases)]
+            members = {child.name for each in nodes for child in methods(each)}
             found = {member for member in vars(thing) if not member.startswith("_")}
             assert found == {member for member in members if not member.startswith("_")}, name
 
 
 def test_help_is_that_of_the_stubs():
-    package = pathlib.Path(distilbert.__file__).parent
     texts = 0
-    for node in ast.parse((package / "_core.pyi").read_text()).body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
-            members = [(node, getattr(_core, node.name))]
-            if isinstance(node, ast.ClassDef):
-                members += [(child, getattr(members[0][1], child.name)) for child in node.body
-                            if isinstance(child, ast.FunctionDef)]  # fmt: skip
-            for stub, thing in members:
-                if text := ast.get_docstring(stub):
-                    assert inspect.getdoc(thing) == text, (node.name, stub.name)
-                    texts += 1
+    for name, node in PUBLIC.items():
+        thing = getattr(_core, name)
+        members = [(node, thing)]
+        if isinstance(node, ast.ClassDef):
+            members += [(child, getattr(thing, child.name)) for child in methods(node)]
+        for stub, member in members:
+            if text := ast.get_docstring(stub):
+                assert inspect.getdoc(member) == text, (name, stub.name)
+                texts += 1
     assert texts > 80
-    for thing in (distilbert.isa, distilbert.TextClassifier.from_pretrained, distilbert.TextClassifier.__call__):
-        assert inspect.signature(thing) is not None
+    for function in (distilbert.isa, distilbert.TextClassifier.from_pretrained, distilbert.TextClassifier.__call__):
+        assert inspect.signature(function) is not None
     keywords = inspect.signature(distilbert.TextClassifier.from_pretrained).parameters
     assert list(keywords)[:3] == ["directory", "precision", "threads"] and keywords["memory"].default == "map"
     call = inspect.signature(distilbert.TextClassifier.default())
     assert str(call) == "(texts, *, stride=None, progress=False)"
-
-
-def _class(package, name):
-    tree = ast.parse((package / "_core.pyi").read_text())
-    return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
