@@ -1,6 +1,5 @@
 """The manual of the package. All objects may be used from any number of threads at once; long calls let other threads
-run, and stop within about a second of Ctrl-C: between texts, so later in a text of very many windows, and in one with
-very many labels or choices. Results are equal if all their fields are, and may be keys of a dict."""
+run, and stop within about a second of Ctrl-C. Results are equal if all their fields are, and may be keys of a dict."""
 
 import os
 from collections.abc import Generator, Iterable, Sequence
@@ -737,6 +736,10 @@ class ZeroShotClassifier(_Loaded):
         encode_special_tokens: bool = False,
     ) -> ZeroShotClassifier:
         """As TextClassifier.from_pretrained()."""
+    @property
+    def entailment_id(self) -> Optional[int]:
+        """The id of the label that stands for entailment: the first whose name begins with "entail". None: there is
+        no such label, the last is taken, and the scores mean little unless that is right."""
 
     @overload
     def __call__(  # type: ignore[overload-overlap]

@@ -33,7 +33,7 @@ def progress_bar(show: bool, texts: Any) -> Any:
 def map_texts(
     self: Any, texts: Iterable[Any], batch_size: Optional[int] = None, *, progress: bool = False
 ) -> Iterator[Any]:
-    size = _batch_size(256 * self.threads if batch_size is None else batch_size)
+    size = checked_batch_size(256 * self.threads if batch_size is None else batch_size)
     texts = [texts] if isinstance(texts, str) else texts
     remaining = iter(texts)
 
@@ -111,7 +111,7 @@ def _with_columns(
     """The stream of `data` with new columns. columns(texts, number of the first) makes them, one row for each distinct
     text, and says which of these each row of the table holds."""
     arrow = _arro3()
-    size = _batch_size(batch_size)
+    size = checked_batch_size(batch_size)
     if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
         raise TypeError(f"Arrow data expected (an object with __arrow_c_stream__), {type(data).__name__} found")
     reader = arrow.ArrayReader.from_arrow(data)
@@ -163,7 +163,7 @@ def _lists(rows: Any) -> Any:
     return arrow.fixed_size_list_array(arrow.Array.from_numpy(rows.reshape(-1)), rows.shape[1], type=kind)
 
 
-def _batch_size(size: Any) -> int:
+def checked_batch_size(size: Any) -> int:
     size = operator.index(size)
     if size < 1:
         raise ValueError(f"batch_size is {size}, at least 1 expected")

@@ -19,6 +19,7 @@ from typing import Any, Optional
 import numpy as np
 
 from . import _core
+from .bulk import checked_batch_size
 
 __all__ = ["Pipeline", "pipeline"]
 
@@ -109,16 +110,17 @@ class Pipeline:
         self.task = task
         self.model = model
         self.tokenizer = model.tokenizer
-        self._batch_size = batch_size
+        self._batch_size = 1 if batch_size is None else checked_batch_size(batch_size)
         self._defaults = self._options(**options)
 
     def __call__(self, inputs: Any, *, batch_size: Optional[int] = None, num_workers: Optional[int] = None,
                  **options: Any) -> Any:
         options = {**self._defaults, **self._options(**options)}
+        batch_size = self._batch_size if batch_size is None else checked_batch_size(batch_size)
         if isinstance(inputs, list):
             return self._answer(inputs, **options)
         if isinstance(inputs, Iterator):
-            return self._stream(inputs, batch_size or self._batch_size or 1, options)
+            return self._stream(inputs, batch_size, options)
         return self._answer([inputs], **options)[0]
 
     def _stream(self, inputs, batch_size, options):
@@ -137,7 +139,7 @@ class Pipeline:
             return self.model(texts, **options)
         except _core.InvalidInputError as error:
             if error.code == "text_too_long":
-                error.args = (f"{error}; with truncation=True it would be cut",)
+                error.args = (f"{error}; truncation=True, without a larger max_length, cuts it",)
             raise
 
     def _encode(self, texts, truncation=None, max_length=None, padding=False, add_special_tokens=True):
@@ -266,6 +268,12 @@ class ZeroShotClassificationPipeline(Pipeline):
     """
 
     _MODEL = _core.ZeroShotClassifier
+
+    def __init__(self, task, model, batch_size, options):
+        super().__init__(task, model, batch_size, options)
+        if model.entailment_id is None:
+            warnings.warn("no label of the model begins with \"entail\": its last is taken for it. The scores mean "
+                          "little unless the model was trained on natural language inference", stacklevel=3)
 
     def __call__(self, inputs, candidate_labels=None, **options):
         if candidate_labels is not None:

@@ -4,6 +4,7 @@
 #include <distilbert/threads/cpu_count.hpp>
 
 #include <atomic>
+#include <chrono>
 
 #include <pybind11/stl.h>
 
@@ -15,6 +16,18 @@ using namespace distilbert;
 
 /// Threads of models that are loaded without saying how many; 0: thread_count() decides.
 std::atomic<std::size_t> default_threads{0};
+
+/// Hears Ctrl-C within a call. While other threads run Python the GIL is long in coming, so it is not asked for often.
+void hear_signals() {
+  using Clock = std::chrono::steady_clock;
+  thread_local Clock::time_point heard;
+  if (Clock::now() - heard < std::chrono::milliseconds(100))
+    return;
+  const py::gil_scoped_acquire acquire;
+  heard = Clock::now();
+  if (PyErr_CheckSignals() != 0)
+    throw py::error_already_set();
+}
 
 } // namespace
 
@@ -30,6 +43,11 @@ Count count_of(py::handle number) {
   PyErr_Clear();
   throw Error(ErrorCode::invalid_argument,
               std::string(py::str(index)) + " is not a number from 0 to " + std::to_string(PY_SSIZE_T_MAX));
+}
+
+void check_directory(const std::filesystem::path& directory) {
+  if (directory.empty())
+    throw Error(ErrorCode::file_not_found, "an empty path is no directory");
 }
 
 Precision precision_of(const std::string& word) {
@@ -57,6 +75,7 @@ LoadOptions load_options(const std::optional<std::string>& precision, std::optio
   options.invalid_utf8 = invalid_utf8_of(invalid_utf8);
   options.check_finite = check_finite;
   options.selfcheck = selfcheck;
+  options.between_batches = hear_signals;
   return options;
 }
 

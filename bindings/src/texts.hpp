@@ -1,6 +1,6 @@
 #pragma once
-// Texts and token ids from Python, and how long calls are cut: in chunks, so that Ctrl-C is heard within a second and
-// memory does not grow with the number of texts that an iterable yields.
+// Texts and token ids from Python, and how long calls are cut: in chunks, so that memory does not grow with the number
+// of texts that an iterable yields, and Ctrl-C is heard between them (within them: see load_options()).
 
 #include <distilbert/error.hpp>
 

@@ -2,6 +2,7 @@
 // How a model is loaded and run; every field has the value that most users want.
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 
 namespace distilbert {
@@ -41,6 +42,9 @@ struct LoadOptions {
   bool check_finite = false;
   /// Replay the probe that a converted model carries, and fail with ErrorCode::probe_mismatch if it answers otherwise.
   bool selfcheck = false;
+  /// Called between the batches of a call, a few milliseconds each, by the thread that made the call: what it throws
+  /// ends the call and reaches the caller. It must be as thread-safe as the calls are many.
+  std::function<void()> between_batches;
 };
 
 } // namespace distilbert

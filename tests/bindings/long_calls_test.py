@@ -50,8 +50,10 @@ TEXT = "a film of some length that is neither good nor bad, but long"
         lambda model, zero_shot: model(itertools.repeat(TEXT)),
         lambda model, zero_shot: model.logits(itertools.repeat([101, 102])),
         lambda model, zero_shot: zero_shot(itertools.repeat(TEXT), [f"label {i}" for i in range(100)]),
+        lambda model, zero_shot: model(" ".join([TEXT] * 20_000), stride=8),
+        lambda model, zero_shot: zero_shot(" ".join([TEXT] * 20), [f"label {i}" for i in range(2_000)]),
     ],
-    ids=["texts", "token ids", "zero shot"],
+    ids=["texts", "token ids", "zero shot", "one text of many windows", "one text with many labels"],
 )
 def test_ctrl_c_stops_a_long_call(sentiment, sst2, call):
     zero_shot = distilbert.ZeroShotClassifier.from_pretrained(sst2, threads=2)

@@ -245,6 +245,22 @@ def test_the_tokenizer_is_the_models_own():
             pipeline("ner", loaded, tokenizer=other)
 
 
+def test_a_model_without_entailment():
+    with pytest.warns(UserWarning, match="natural language inference"):
+        pipe = pipeline("zero-shot-classification", model("distilbert_sentiment"))
+    assert pipe.model.entailment_id is None
+    assert pipe("a", ["b"])["labels"] == ["b"]
+    assert pipeline("zero-shot-classification", model("distilbert_nli")).model.entailment_id is not None
+
+
+def test_sizes_of_batches():
+    for size, error in [(0, ValueError), (-1, ValueError), ("a", TypeError), (1.5, TypeError)]:
+        with pytest.raises(error):
+            pipeline("sentiment-analysis", batch_size=size)
+        with pytest.raises(error):
+            pipeline("sentiment-analysis")(iter([TEXT]), batch_size=size)
+
+
 def test_options_that_change_nothing():
     expected = pipeline("sentiment-analysis")(TEXT)
     pipe = pipeline("sentiment-analysis", device=-1, framework="pt", torch_dtype="auto", trust_remote_code=False)

@@ -390,3 +390,33 @@ TEST_CASE("windows read a text to its end and weigh their logits by the tokens t
   const auto too_far = [&] { classifier.classify_windows({text}, room); };
   message_of(ErrorCode::invalid_truncation, too_far);
 }
+
+TEST_CASE("what is called between batches can end a call") {
+  struct Stopped {};
+  const RandomModel model(small);
+  const std::string text = words(10);
+  const std::vector<std::string_view> texts(600, text); // 12 tokens each, some twenty batches
+  for (const std::size_t threads : {1u, 2u}) {
+    LoadOptions options;
+    options.threads = threads;
+    int calls = 0, most = 1000;
+    options.between_batches = [&, calling = std::this_thread::get_id()] {
+      CHECK(std::this_thread::get_id() == calling);
+      if (++calls > most)
+        throw Stopped();
+    };
+    const auto classifier = TextClassifier::from_pretrained(model.path(), options);
+    const auto all = classifier.logits(texts);
+    if (threads == 1) {
+      CHECK(calls > 20);
+      most = calls + 2;
+      CHECK_THROWS_AS(classifier.logits(texts), Stopped);
+      CHECK(calls == most + 1);
+    }
+    most = 1000;
+    CHECK(classifier.logits(texts) == all);
+    calls = 0;
+    classifier.classify(text);
+    CHECK(calls == 0);
+  }
+}

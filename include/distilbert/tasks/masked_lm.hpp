@@ -185,10 +185,11 @@ private:
 
   template <class Text> void append(const Text& text, Batch& batch) const {
     const auto first = static_cast<std::ptrdiff_t>(batch.ids.size());
-    task_.append(text, batch);
-    if (std::find(batch.ids.begin() + first, batch.ids.end(), mask_id_) == batch.ids.end())
-      throw Error(ErrorCode::invalid_argument, "no " + tokenizer().config().mask_token + " in the text, of which " +
-                                                   std::to_string(max_length()) + " tokens are read");
+    const bool truncated = task_.append(text, batch);
+    if (std::find(batch.ids.begin() + first, batch.ids.end(), mask_id_) != batch.ids.end())
+      return;
+    const std::string part = truncated ? ", of which " + std::to_string(max_length()) + " tokens are read" : "";
+    throw Error(ErrorCode::invalid_argument, "no " + tokenizer().config().mask_token + " in the text" + part);
   }
 
   /// The ids that targets stand for, each once; without targets all that there are.

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -310,6 +312,7 @@ private:
     Model model;
     Precision precision;
     std::size_t max_length;
+    std::function<void()> between_batches;
     ThreadPool pool;
     WorkspacePool workspaces;
   };
@@ -318,8 +321,8 @@ private:
   Task(const DistilBertConfig& config, Tokenizer tokenizer, const PackedModel& weights, const LoadOptions& options,
        const More&... more)
       : state_(new State{config, std::move(tokenizer), Model::load(weights, config, more...), weights.precision(),
-                         max_length_of(config, options.max_length), ThreadPool(thread_count(options.threads)),
-                         WorkspacePool(config)}) {
+                         max_length_of(config, options.max_length), options.between_batches,
+                         ThreadPool(thread_count(options.threads)), WorkspacePool(config)}) {
     if (state_->tokenizer.vocabulary_size() > config.vocab_size)
       throw Error(ErrorCode::invalid_vocabulary,
                   "the tokenizer has ids up to " + std::to_string(state_->tokenizer.vocabulary_size() - 1) +
@@ -392,11 +395,16 @@ private:
     if (count > 0)
       bounds.push_back(count);
     const std::size_t batches = bounds.size() - 1;
+    const auto run = [&, calling = std::this_thread::get_id()](std::size_t i, ThreadPool* pool) {
+      if (i > 0 && state_->between_batches && std::this_thread::get_id() == calling)
+        state_->between_batches();
+      body(bounds[i], bounds[i + 1], pool);
+    };
     if (batches < state_->pool.threads())
       for (std::size_t i = 0; i < batches; ++i)
-        body(bounds[i], bounds[i + 1], &state_->pool);
+        run(i, &state_->pool);
     else
-      state_->pool.parallel_for(batches, [&](std::size_t i) { body(bounds[i], bounds[i + 1], nullptr); });
+      state_->pool.parallel_for(batches, [&](std::size_t i) { run(i, nullptr); });
   }
 
   std::unique_ptr<State> state_;

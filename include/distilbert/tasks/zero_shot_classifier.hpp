@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,7 +75,9 @@ public:
   /// The id of the label that stands for entailment: the first in config.json's label2id whose name begins with
   /// "entail", in upper or lower case. Only where there is no label2id, id2label tells. If there is none, the last,
   /// which then is a guess.
-  std::size_t entailment_id() const { return entailment_; }
+  std::size_t entailment_id() const { return entailment_.value_or(config().num_labels() - 1); }
+  /// Whether a label has that name, and entailment_id() is no guess.
+  bool names_entailment() const { return entailment_.has_value(); }
 
   const TextClassifier& classifier() const { return classifier_; }
   const DistilBertConfig& config() const { return classifier_.config(); }
@@ -86,7 +89,7 @@ public:
   std::size_t idle_memory() const { return classifier_.idle_memory(); }
 
 private:
-  static std::size_t find_entailment(const DistilBertConfig& config) {
+  static std::optional<std::size_t> find_entailment(const DistilBertConfig& config) {
     const auto entails = [](const std::string& label) {
       constexpr std::string_view stem = "entail";
       return label.size() >= stem.size() && std::equal(stem.begin(), stem.end(), label.begin(), [](char a, char b) {
@@ -96,11 +99,11 @@ private:
     const LabelIds ids = config.label_ids();
     const auto found = std::find_if(ids.begin(), ids.end(), [&](const auto& entry) { return entails(entry.first); });
     if (found == ids.end())
-      return config.num_labels() - 1;
+      return std::nullopt;
     if (!found->second)
       throw Error(ErrorCode::invalid_config, "label2id: an id from 0 to " + std::to_string(config.num_labels() - 1) +
                                                  " expected for " + detail::quote(found->first));
-    return *found->second;
+    return found->second;
   }
 
   static std::vector<std::string> hypotheses_of(const std::vector<std::string>& labels, std::string_view text) {
@@ -120,10 +123,11 @@ private:
   ZeroShotClassification ranked(const std::vector<std::string>& labels, const Classification* judged,
                                 bool multi_label) const {
     const auto softmax = active_kernels().softmax;
-    const std::size_t contradiction = entailment_ == 0 ? classifier_.config().num_labels() - 1 : 0;
+    const std::size_t entailment = entailment_id(),
+                      contradiction = entailment == 0 ? classifier_.config().num_labels() - 1 : 0;
     std::vector<float> scores;
     for (std::size_t i = 0; i < labels.size(); ++i)
-      scores.push_back(judged[i].logits[entailment_]);
+      scores.push_back(judged[i].logits[entailment]);
     if (multi_label || labels.size() == 1)
       for (std::size_t i = 0; i < labels.size(); ++i) {
         std::vector<float> against{judged[i].logits[contradiction], scores[i]};
@@ -146,7 +150,7 @@ private:
   }
 
   TextClassifier classifier_;
-  std::size_t entailment_;
+  std::optional<std::size_t> entailment_;
 };
 
 } // namespace distilbert
