@@ -103,7 +103,7 @@ model: build/build.ninja build/.setup-test ## train models/sst2, and models/sst3
 	tools/setup-python.sh build/train/venv weights_converter/train/requirements.txt
 	for task in sst2 sst3; do \
 	  build/train/venv/bin/python weights_converter/train/train.py $$task build/train/$$task --data $(SST) && \
-	  build/bin/distilbert-convert build/train/$$task models/$$task --precision int8 --force || exit 1; \
+	  build/bin/distilbert-convert build/train/$$task models/$$task --precision int8 --sum-bits 16 --force || exit 1; \
 	done
 
 .PHONY: lint

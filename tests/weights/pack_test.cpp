@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <distilbert/weights/pack.hpp>
+#include <distilbert/weights/safetensors.hpp>
 
 using namespace distilbert;
 
@@ -354,4 +355,35 @@ TEST_CASE("embedding rows are padded one by one, with one int8 scale each") {
       for (std::size_t row = rows; row < 32; ++row)
         CHECK(scale[row] == 0);
   }
+}
+
+TEST_CASE("the weights of models/sst2 lie on steps that packing finds again") {
+  const SafeTensors file = SafeTensors::open(DISTILBERT_SOURCE_DIR "/models/sst2/model.safetensors");
+  std::size_t layers = 0;
+  for (const TensorView& tensor : file.tensors())
+    if (tensor.dtype == Dtype::u8 && tensor.name.find("transformer.layer.") == 0) {
+      CAPTURE(tensor.name);
+      const std::size_t out = tensor.shape[0] * lanes;
+      const std::size_t in = (tensor.shape[1] - panel_header_bytes(Precision::int8)) / lanes;
+      std::vector<float> weight(out * in);
+      for (std::size_t row = 0; row < out; ++row) {
+        const unsigned char* panel = tensor.data + row / lanes * tensor.shape[1];
+        float scale;
+        std::memcpy(&scale, panel + (lanes + row % lanes) * 4, 4);
+        for (std::size_t k = 0; k < in; ++k)
+          weight[row * in + k] =
+              scale * static_cast<float>(static_cast<std::int8_t>(
+                          panel[panel_header_bytes(Precision::int8) + (k / 4 * lanes + row % lanes) * 4 + k % 4]));
+      }
+      std::vector<unsigned char> again(tensor.bytes);
+      pack_linear(weight.data(), nullptr, {1, out}, {1, in}, Precision::int8, again.data(), 16);
+      std::size_t same = 0;
+      for (std::size_t panel = 0; panel < tensor.shape[0]; ++panel) {
+        const std::size_t at = panel * tensor.shape[1] + 2 * lanes * 4; // behind bias and scale: sums and weights
+        same += std::memcmp(again.data() + at, tensor.data + at, tensor.shape[1] - 2 * lanes * 4) == 0;
+      }
+      CHECK(same == tensor.shape[0]);
+      ++layers;
+    }
+  CHECK(layers == 6 * 4);
 }

@@ -2,9 +2,9 @@
 
 Parameter names are Hugging Face's, so `state_dict()` is a checkpoint of DistilBertForSequenceClassification.
 With `Linear.simulate_int8` on, every product of a linear layer sees what the library's int8 arithmetic sees: weights
-rounded per output channel and embeddings per row (127 steps to either side), activations per token (254 steps from the
-least to the largest), attention likewise where the library attends in int8; gradients pass straight through the
-rounding (Bengio et al. 2013).
+rounded per output channel as `distilbert-convert --sum-bits 16` does, embeddings per row (127 steps to either side),
+activations per token (254 steps from the least to the largest), attention likewise where the library attends in int8;
+gradients pass straight through the rounding (Bengio et al. 2013).
 """
 
 import torch
@@ -19,13 +19,54 @@ def round_to_steps(x, scale):
     return x + (rounded - x).detach()
 
 
-def round_weights(w):
+def round_rows(w):
+    """Rows of embeddings, keys or values, in 127 steps to either side."""
     return round_to_steps(w, w.detach().float().abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127)
+
+
+def fours(w):
+    """[out, groups, 4] of w [out, in]: the weights whose products meet in a sum of 16 bits, those of inputs
+    8 i + {0, 1, 4, 5} and 8 i + {2, 3, 6, 7} (include/distilbert/weights/packed_layout.hpp)."""
+    return w.unflatten(-1, (-1, 2, 2, 2)).transpose(-3, -2).flatten(-2).flatten(1, -2)
+
+
+def joined(fours):
+    """w, of fours(w)"""
+    return fours.unflatten(1, (-1, 2)).unflatten(-1, (2, 2)).transpose(-3, -2).flatten(1)
+
+
+def sums_of_signs(fours):
+    """[out, groups, 2]: what the positive and what the negative weights of each group add up to."""
+    return torch.stack([fours.clamp_min(0).sum(-1), -fours.clamp_max(0).sum(-1)], -1)
+
+
+def weight_steps(w):
+    """[out, 1]: one step of each row of a linear layer, of which a sum of either sign is 126 at most."""
+    return (sums_of_signs(fours(w.detach().float())).amax((1, 2)) / 126).clamp_min(1e-30)[:, None]
+
+
+def round_weights(w):
+    return round_to_steps(w, weight_steps(w))
 
 
 def round_activations(x):
     least, largest = x.detach().float().aminmax(dim=-1, keepdim=True)
     return round_to_steps(x, (largest.clamp_min(0) - least.clamp_max(0)).clamp_min(2e-30) / 254)
+
+
+def settled(w):
+    """w rounded to steps that the converter finds again: the largest sum of each row has 126 of them, where rounding
+    alone leaves 124 to 128."""
+    steps = weight_steps(w)
+    q = fours((w.float() / steps).round())
+    for sign in (1, -1):
+        while (over := (sign * q).clamp_min(0).sum(-1, keepdim=True) > 126).any():
+            q.scatter_add_(-1, (sign * q).argmax(-1, keepdim=True), -sign * over.float())
+    most, at = sums_of_signs(q).flatten(1).max(-1)
+    for row in ((most < 126) & (most > 0)).nonzero().flatten().tolist():
+        group, sign = at[row] // 2, 1 - 2 * (at[row] % 2)
+        q[row, group, (sign * q[row, group]).argmax()] += sign * (126 - most[row])
+    return joined(q) * steps
 
 
 class Linear(nn.Linear):
@@ -41,7 +82,7 @@ class Linear(nn.Linear):
 class Embedding(nn.Embedding):
     def forward(self, ids):
         rows = super().forward(ids)
-        return round_weights(rows) if Linear.simulate_int8 else rows
+        return round_rows(rows) if Linear.simulate_int8 else rows
 
 
 class Embeddings(nn.Module):
@@ -63,7 +104,7 @@ INT8_ATTENTION_FROM = 48  # tokens; the library attends over shorter texts in fp
 def attend_int8(q, k, v, mask, dropout):
     """Attention as from INT8_ATTENTION_FROM tokens on: queries rounded like activations, keys by token and values by
     channel like weights, e^(score - largest score) in steps of 1/254."""
-    q, k, v = round_activations(q), round_weights(k), round_weights((v * mask.mT).mT).mT
+    q, k, v = round_activations(q), round_rows(k), round_rows((v * mask.mT).mT).mT
     scores = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~mask, -torch.inf)
     exponentials = (scores - scores.detach().amax(-1, keepdim=True)).exp()
     return F.dropout(round_to_steps(exponentials, 1 / 254) / exponentials.sum(-1, keepdim=True), dropout) @ v
@@ -169,8 +210,10 @@ class DistilBertForSequenceClassification(nn.Module):
     def settle(self):
         """Replaces the weights that int8 inference rounds by what they are rounded to."""
         for module in self.modules():
-            if isinstance(module, (Linear, Embedding)):
-                module.weight.copy_(round_weights(module.weight))
+            if isinstance(module, Linear):
+                module.weight.copy_(settled(module.weight))
+            elif isinstance(module, Embedding):
+                module.weight.copy_(round_rows(module.weight))
 
 
 def from_bert(bert, c):
