@@ -1,5 +1,5 @@
 """The manual of the package. All objects may be used from any number of threads at once; long calls let other threads
-run, and stop within about a second of Ctrl-C. Results are equal if all their fields are, and may be keys of a dict."""
+run, and those of the main thread stop within about a second of Ctrl-C, once a text is tokenised (some 15 MB a second). Results are equal if all their fields are, and may be keys of a dict."""
 
 import os
 from collections.abc import Generator, Iterable, Sequence
@@ -738,8 +738,9 @@ class ZeroShotClassifier(_Loaded):
         """As TextClassifier.from_pretrained()."""
     @property
     def entailment_id(self) -> Optional[int]:
-        """The id of the label that stands for entailment: the first whose name begins with "entail". None: there is
-        no such label, the last is taken, and the scores mean little unless that is right."""
+        """The id of the label that stands for entailment: the first in label2id whose name begins with "entail", in
+        upper or lower case. None: there is no such label, the last is taken, and the scores mean little unless that is
+        right."""
 
     @overload
     def __call__(  # type: ignore[overload-overlap]

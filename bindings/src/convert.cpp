@@ -80,8 +80,8 @@ double largest_change(const convert::Conversion& conversion) {
 
 Report convert_model(const std::filesystem::path& source, const std::filesystem::path& target,
                      const std::string& precision, int sum_bits, bool force, bool progress) {
-  check_directory(source);
-  check_directory(target);
+  check_directory("source", source);
+  check_directory("target", target);
   convert::Options options;
   options.in = source;
   options.out = target;

@@ -36,7 +36,7 @@ void define_loading(py::class_<Loaded<Model>>& type,
              std::optional<Count> threads, const std::optional<std::string>& isa, std::optional<Count> max_length,
              std::optional<int> sum_bits, const std::string& memory, bool check_finite, bool selfcheck,
              const std::string& invalid_utf8, bool encode_special_tokens, const std::decay_t<More>&... more) {
-        check_directory(directory);
+        check_directory("directory", directory);
         const auto options = load_options(precision, threads, max_length, sum_bits, memory, check_finite, selfcheck,
                                           invalid_utf8, encode_special_tokens);
         IsaChange isa_change(isa);

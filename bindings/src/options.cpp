@@ -17,11 +17,19 @@ using namespace distilbert;
 /// Threads of models that are loaded without saying how many; 0: thread_count() decides.
 std::atomic<std::size_t> default_threads{0};
 
-/// Hears Ctrl-C within a call. While other threads run Python the GIL is long in coming, so it is not asked for often.
+/// Python's number of the thread that hears signals.
+std::atomic<unsigned long> main_thread{0};
+
+void find_main_thread() {
+  main_thread = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+}
+
+/// Hears Ctrl-C within a call. While other threads run Python the GIL is long in coming, so it is not asked for often;
+/// and by the main thread alone, as another one, that is still here when the interpreter ends, may never get it.
 void hear_signals() {
   using Clock = std::chrono::steady_clock;
-  thread_local Clock::time_point heard;
-  if (Clock::now() - heard < std::chrono::milliseconds(100))
+  static Clock::time_point heard;
+  if (PyThread_get_thread_ident() != main_thread || Clock::now() - heard < std::chrono::milliseconds(100))
     return;
   const py::gil_scoped_acquire acquire;
   heard = Clock::now();
@@ -45,9 +53,9 @@ Count count_of(py::handle number) {
               std::string(py::str(index)) + " is not a number from 0 to " + std::to_string(PY_SSIZE_T_MAX));
 }
 
-void check_directory(const std::filesystem::path& directory) {
+void check_directory(const char* name, const std::filesystem::path& directory) {
   if (directory.empty())
-    throw Error(ErrorCode::file_not_found, "an empty path is no directory");
+    throw Error(ErrorCode::file_not_found, std::string(name) + " is an empty path");
 }
 
 Precision precision_of(const std::string& word) {
@@ -93,6 +101,8 @@ IsaChange::~IsaChange() {
 }
 
 void bind_settings(py::module_& module) {
+  find_main_thread();
+  py::module_::import("os").attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function(&find_main_thread));
   module.def("isa", [] { return std::string(isa()); });
   module.def(
       "set_isa", [](const std::string& name) { set_isa(name); }, py::arg("isa"));

@@ -42,13 +42,13 @@ Option option_of(const char* name, const std::string& word, const std::vector<st
 
 /// Throws ErrorCode::file_not_found for an empty path, which would stand for the working directory: it comes from a
 /// variable that is not set.
-void check_directory(const std::filesystem::path& directory);
+void check_directory(const char* name, const std::filesystem::path& directory);
 
 distilbert::Precision precision_of(const std::string& word);
 distilbert::InvalidUtf8 invalid_utf8_of(const std::string& word);
 
 /// LoadOptions of from_pretrained()'s keywords. threads becomes the number that the model will really use. Ctrl-C ends
-/// a call between two batches.
+/// a call of the main thread between two batches.
 distilbert::LoadOptions load_options(const std::optional<std::string>& precision, std::optional<std::size_t> threads,
                                      std::optional<std::size_t> max_length, std::optional<int> sum_bits,
                                      const std::string& memory, bool check_finite, bool selfcheck,

@@ -166,7 +166,7 @@ void bind_tokenizer(py::module_& module) {
       .def_static(
           "from_pretrained",
           [](const std::filesystem::path& directory, const std::string& invalid_utf8, bool encode_special_tokens) {
-            check_directory(directory);
+            check_directory("directory", directory);
             distilbert::TokenizerOptions options;
             options.invalid_utf8 = invalid_utf8_of(invalid_utf8);
             options.encode_special_tokens = encode_special_tokens;

@@ -8,7 +8,6 @@
 #include <distilbert/tasks/zero_shot_classifier.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,9 +63,8 @@ void bind_zero_shot_classifier(py::module_& module) {
                 &ZeroShot::labels, &ZeroShot::scores, &ZeroShot::truncated);
   py::class_<Loaded<ZeroShotClassifier>> type(module, "ZeroShotClassifier");
   define_loading(type, &ZeroShotClassifier::from_pretrained);
-  type.def_property_readonly("entailment_id", [](const Loaded<ZeroShotClassifier>& self) {
-    return self.model.names_entailment() ? std::optional(self.model.entailment_id()) : std::nullopt;
-  });
+  type.def_property_readonly("entailment_id",
+                             [](const Loaded<ZeroShotClassifier>& self) { return self.model.entailment_id(); });
   type.def("__call__", &rank, py::arg("texts"), py::arg("labels"),
            py::arg("hypothesis_template") = std::string(ZeroShotClassifier::default_template),
            py::arg("multi_label") = false, py::kw_only(), py::arg("progress") = false);

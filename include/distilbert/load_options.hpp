@@ -42,8 +42,8 @@ struct LoadOptions {
   bool check_finite = false;
   /// Replay the probe that a converted model carries, and fail with ErrorCode::probe_mismatch if it answers otherwise.
   bool selfcheck = false;
-  /// Called between the batches of a call, a few milliseconds each, by the thread that made the call: what it throws
-  /// ends the call and reaches the caller. It must be as thread-safe as the calls are many.
+  /// Called by the thread that made a call, again and again between its batches, once they take some tenths of a
+  /// second: what it throws ends the call and reaches the caller. Calls of other threads may call it at the same time.
   std::function<void()> between_batches;
 };
 

@@ -81,7 +81,7 @@ def test_what_is_no_model(head, tmp_path):
     assert isinstance(caught.value, Error)
     with pytest.raises(FileNotFoundError, match="config.json"):
         head.from_pretrained(tmp_path)
-    with pytest.raises(FileNotFoundError, match="an empty path"):
+    with pytest.raises(FileNotFoundError, match="directory is an empty path"):
         head.from_pretrained("")
     (tmp_path / "config.json").write_text("[" * 100_000)
     with pytest.raises(Error, match="config.json"):

@@ -76,6 +76,8 @@ def test_what_is_refused(tiny, tmp_path):
     convert(tiny, tmp_path / "converted")
     cases = [
         ((tmp_path / "nowhere", tmp_path / "out"), FileNotFoundError, "config.json"),
+        (("", tmp_path / "out"), FileNotFoundError, "source is an empty path"),
+        ((tmp_path, ""), FileNotFoundError, "target is an empty path"),
         ((tiny, tiny), ValueError, "same directory"),
         ((tmp_path / "converted", tmp_path / "out"), ValueError, "is a converted model"),
         ((tiny, tmp_path / "out", "int4"), ValueError, 'precision is "int4"'),

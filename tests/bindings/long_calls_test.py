@@ -1,11 +1,15 @@
 """Long calls: other threads run, Ctrl-C stops them, progress is told, memory does not grow."""
 
 import concurrent.futures
+import gc
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -102,3 +106,42 @@ def test_texts_are_not_kept(sentiment):
     texts = 20_000
     assert sentiment.logits(Text("good") for _ in range(texts)).shape == (texts, 2)
     assert most[0] < texts * 3 / 4
+
+
+def test_ctrl_c_keeps_nothing_alive(sst2):
+    """The traceback of KeyboardInterrupt holds the frames of its callers, and so the model of a local variable."""
+
+    class Local:
+        pass
+
+    def call():
+        local, model = Local(), distilbert.TextClassifier.from_pretrained(sst2, threads=2)
+        alive.append(weakref.ref(local))
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        model(" ".join([TEXT] * 20_000), stride=8)
+
+    alive = []
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    gc.collect()
+    assert alive[0]() is None
+
+
+def test_a_signal_handler_may_fork():
+    program = """
+import os, signal, sys, threading
+import distilbert
+
+model = distilbert.TextClassifier.default(threads=2)
+
+def fork(*_):
+    if os.fork() == 0:
+        model(["a film"] * 300)
+        os._exit(7)
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+
+signal.signal(signal.SIGINT, fork)
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+model("a film of some length " * 100_000, stride=8)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 7

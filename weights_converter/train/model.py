@@ -26,7 +26,8 @@ def round_rows(w):
 
 def fours(w):
     """[out, groups, 4] of w [out, in]: the weights whose products meet in a sum of 16 bits, those of inputs
-    8 i + {0, 1, 4, 5} and 8 i + {2, 3, 6, 7} (include/distilbert/weights/packed_layout.hpp)."""
+    8 i + {0, 1, 4, 5} and 8 i + {2, 3, 6, 7} (include/distilbert/weights/packed_layout.hpp). The layout begins anew
+    with each head, whose size must be a multiple of 8 then."""
     return w.unflatten(-1, (-1, 2, 2, 2)).transpose(-3, -2).flatten(-2).flatten(1, -2)
 
 
@@ -208,7 +209,7 @@ class DistilBertForSequenceClassification(nn.Module):
 
     @torch.no_grad()
     def settle(self):
-        """Replaces the weights that int8 inference rounds by what they are rounded to."""
+        """Puts the weights that int8 inference rounds on the steps of int8."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.weight.copy_(settled(module.weight))

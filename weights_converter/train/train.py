@@ -6,8 +6,8 @@ autocast allows it: first on every labelled phrase, then briefly on whole senten
 phrases and all sentences run with int8 arithmetic in the loop, so that the converted int8 model answers as
 this fp32 one does. Of the states on the way through the sentences, those are averaged that on the dev split
 raise the sum of int8's accuracy and its agreement with fp32 (a greedy soup: Wortsman et al. 2022); the test
-split has no say in anything. The weights are left as the loop used them, rounded to int8's steps, of which
-four products fit 16 bits: distilbert-convert --sum-bits 16 finds the same steps again.
+split has no say in anything. The weights are left as the loop used them, rounded to int8's steps, but for one here and there,
+so that distilbert-convert --sum-bits 16 finds the same steps again.
 OUT becomes a Hugging Face directory (fp32) with the measured figures in metrics.json.
 """
 
@@ -225,7 +225,8 @@ def main():
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         shutil.copy(start / "vocab.txt", folder / "vocab.txt")
         (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config, indent=2) + "\n")
-        figures = dict(task=args.task, seed=args.seed, epochs=args.epochs, lr=args.lr, batch=task["batch"],
+        figures = dict(task=args.task, seed=args.seed, epochs=args.epochs, sentence_epochs=args.sentence_epochs,
+                       continue_from=str(args.continue_from or ""), lr=args.lr, batch=task["batch"],
                        minutes=round((time.time() - began) / 60, 1), **figures, **measure(model, splits))
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
         print(json.dumps(figures))

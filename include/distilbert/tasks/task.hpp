@@ -2,6 +2,8 @@
 // What the whole paths share: a tokenizer, a model with its head, and the threads and memory that run them.
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -315,6 +316,17 @@ private:
     std::function<void()> between_batches;
     ThreadPool pool;
     WorkspacePool workspaces;
+    /// Batches that each thread runs between two calls of between_batches: some tenths of a second, as the threads wait
+    /// for the last of them then.
+    std::atomic<std::size_t> round{1};
+
+    void measured(std::chrono::steady_clock::duration time, bool whole) {
+      const std::size_t batches = round;
+      if (whole && time < std::chrono::milliseconds(100) && batches < 1024)
+        round = 2 * batches;
+      else if (time > std::chrono::milliseconds(400) && batches > 1)
+        round = batches / 2;
+    }
   };
 
   template <class... More>
@@ -394,17 +406,23 @@ private:
     }
     if (count > 0)
       bounds.push_back(count);
-    const std::size_t batches = bounds.size() - 1;
-    const auto run = [&, calling = std::this_thread::get_id()](std::size_t i, ThreadPool* pool) {
-      if (i > 0 && state_->between_batches && std::this_thread::get_id() == calling)
-        state_->between_batches();
-      body(bounds[i], bounds[i + 1], pool);
-    };
-    if (batches < state_->pool.threads())
-      for (std::size_t i = 0; i < batches; ++i)
-        run(i, &state_->pool);
-    else
-      state_->pool.parallel_for(batches, [&](std::size_t i) { run(i, nullptr); });
+    const std::size_t batches = bounds.size() - 1, threads = state_->pool.threads();
+    for (std::size_t first = 0, next = 0; first < batches; first = next) {
+      if (first > 0 && state_->between_batches)
+        state_->between_batches(); // here, as the pool waits for whatever runs in one of its loops
+      if (batches < threads) {
+        body(bounds[first], bounds[first + 1], &state_->pool);
+        next = first + 1;
+      } else {
+        const std::size_t round = state_->between_batches ? state_->round * threads : batches;
+        next = std::min(first + round, batches);
+        const auto start = std::chrono::steady_clock::now();
+        state_->pool.parallel_for(next - first,
+                                  [&](std::size_t i) { body(bounds[first + i], bounds[first + i + 1], nullptr); });
+        if (state_->between_batches)
+          state_->measured(std::chrono::steady_clock::now() - start, next - first == round);
+      }
+    }
   }
 
   std::unique_ptr<State> state_;

@@ -73,11 +73,9 @@ public:
   }
 
   /// The id of the label that stands for entailment: the first in config.json's label2id whose name begins with
-  /// "entail", in upper or lower case. Only where there is no label2id, id2label tells. If there is none, the last,
-  /// which then is a guess.
-  std::size_t entailment_id() const { return entailment_.value_or(config().num_labels() - 1); }
-  /// Whether a label has that name, and entailment_id() is no guess.
-  bool names_entailment() const { return entailment_.has_value(); }
+  /// "entail", in upper or lower case. Only where there is no label2id, id2label tells. If it is empty, the
+  /// last label is taken for entailment, which is a guess.
+  std::optional<std::size_t> entailment_id() const { return entailment_; }
 
   const TextClassifier& classifier() const { return classifier_; }
   const DistilBertConfig& config() const { return classifier_.config(); }
@@ -123,7 +121,7 @@ private:
   ZeroShotClassification ranked(const std::vector<std::string>& labels, const Classification* judged,
                                 bool multi_label) const {
     const auto softmax = active_kernels().softmax;
-    const std::size_t entailment = entailment_id(),
+    const std::size_t entailment = entailment_.value_or(config().num_labels() - 1),
                       contradiction = entailment == 0 ? classifier_.config().num_labels() - 1 : 0;
     std::vector<float> scores;
     for (std::size_t i = 0; i < labels.size(); ++i)

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -76,8 +77,8 @@ private:
       open_loop();
       work();
       close_loop();
-      if (error_)
-        std::rethrow_exception(error_);
+      if (const std::exception_ptr error = std::exchange(error_, nullptr)) // which may hold what holds the pool
+        std::rethrow_exception(error);
       return true;
     }
 
