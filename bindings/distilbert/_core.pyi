@@ -1,5 +1,6 @@
 """The manual of the package. All objects may be used from any number of threads at once; long calls let other threads
-run, and those of the main thread stop within about a second of Ctrl-C, once a text is tokenised (some 15 MB a second). Results are equal if all their fields are, and may be keys of a dict."""
+run, and those of the main thread stop within about a second of Ctrl-C, once a text is tokenised (some 15 MB a second).
+Results are equal if all their fields are, and may be keys of a dict."""
 
 import os
 from collections.abc import Generator, Iterable, Sequence

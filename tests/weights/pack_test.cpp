@@ -366,16 +366,11 @@ TEST_CASE("the weights of models/sst2 lie on steps that packing finds again") {
       CAPTURE(tensor.name);
       const std::size_t out = tensor.shape[0] * lanes;
       const std::size_t in = (tensor.shape[1] - panel_header_bytes(Precision::int8)) / lanes;
-      std::vector<float> weight(out * in);
-      for (std::size_t row = 0; row < out; ++row) {
-        const unsigned char* panel = tensor.data + row / lanes * tensor.shape[1];
-        float scale;
-        std::memcpy(&scale, panel + (lanes + row % lanes) * 4, 4);
+      const std::vector<unsigned char> panels(tensor.data, tensor.data + tensor.bytes);
+      std::vector<float> weight;
+      for (std::size_t row = 0; row < out; ++row)
         for (std::size_t k = 0; k < in; ++k)
-          weight[row * in + k] =
-              scale * static_cast<float>(static_cast<std::int8_t>(
-                          panel[panel_header_bytes(Precision::int8) + (k / 4 * lanes + row % lanes) * 4 + k % 4]));
-      }
+          weight.push_back(unpack(panels, Precision::int8, in, row, k));
       std::vector<unsigned char> again(tensor.bytes);
       pack_linear(weight.data(), nullptr, {1, out}, {1, in}, Precision::int8, again.data(), 16);
       std::size_t same = 0;

@@ -6,8 +6,8 @@ autocast allows it: first on every labelled phrase, then briefly on whole senten
 phrases and all sentences run with int8 arithmetic in the loop, so that the converted int8 model answers as
 this fp32 one does. Of the states on the way through the sentences, those are averaged that on the dev split
 raise the sum of int8's accuracy and its agreement with fp32 (a greedy soup: Wortsman et al. 2022); the test
-split has no say in anything. The weights are left as the loop used them, rounded to int8's steps, but for one here and there,
-so that distilbert-convert --sum-bits 16 finds the same steps again.
+split has no say in anything. The weights are left as the loop used them, rounded to int8's steps, but for
+one here and there, so that distilbert-convert --sum-bits 16 finds the same steps again.
 OUT becomes a Hugging Face directory (fp32) with the measured figures in metrics.json.
 """
 
