@@ -10,6 +10,7 @@ gradients pass straight through the rounding (Bengio et al. 2013).
 import torch
 from torch import nn
 from torch.nn import functional as F
+from tqdm import tqdm
 
 
 def round_to_steps(x, scale):
@@ -55,11 +56,31 @@ def round_activations(x):
     return round_to_steps(x, (largest.clamp_min(0) - least.clamp_max(0)).clamp_min(2e-30) / 254)
 
 
-def settled(w):
+def moments(x):
+    """The sum of x x^T over all rows of x [..., in]."""
+    return x.flatten(0, -2).mT @ x.flatten(0, -2)
+
+
+def rounded_together(w, steps, read):
+    """w in whole steps, where the inputs that are still to be rounded make up for the error of each, given moments(what
+    the layer reads) (GPTQ: Frantar et al. 2022). The strongest inputs come first, as they leave the largest errors."""
+    order = read.diagonal().argsort(descending=True)
+    w, read = w[:, order], read[order][:, order]
+    read.diagonal().add_(0.01 * read.diagonal().mean())
+    inverse = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(read)), upper=True)
+    q = torch.empty_like(w)
+    for i in range(w.shape[1]):
+        q[:, i] = (w[:, i] / steps[:, 0]).round()
+        error = (w[:, i] - q[:, i] * steps[:, 0]) / inverse[i, i]
+        w[:, i:] -= torch.outer(error, inverse[i, i:])
+    return q[:, order.argsort()]
+
+
+def settled(w, read=None):
     """w rounded to steps that the converter finds again: the largest sum of each row has 126 of them, where rounding
-    alone leaves 124 to 128."""
-    steps = weight_steps(w)
-    q = fours((w.float() / steps).round())
+    alone leaves 124 to 128, and making up for errors strays further. `read`: moments(what the layer reads), if known."""
+    w, steps = w.float(), weight_steps(w)
+    q = fours((w / steps).round() if read is None else rounded_together(w, steps, read))
     for sign in (1, -1):
         while (over := (sign * q).clamp_min(0).sum(-1, keepdim=True) > 126).any():
             q.scatter_add_(-1, (sign * q).argmax(-1, keepdim=True), -sign * over.float())
@@ -215,6 +236,37 @@ class DistilBertForSequenceClassification(nn.Module):
                 module.weight.copy_(settled(module.weight))
             elif isinstance(module, Embedding):
                 module.weight.copy_(round_rows(module.weight))
+
+    @torch.no_grad()
+    def settle_on(self, texts):
+        """The same, such that these texts (ids [n, length] each, nothing padded) feel it least: layer after layer, each
+        from what it reads once those before are rounded. In the last block what follows attention sees the first token
+        alone, as the head does."""
+        self.eval()
+
+        def settle(lin, read):
+            lin.weight.copy_(settled(lin.weight, read))
+
+        for embedding in (self.distilbert.embeddings.word_embeddings, self.distilbert.embeddings.position_embeddings):
+            embedding.weight.copy_(round_rows(embedding.weight))
+        states = [self.distilbert.embeddings(ids) for ids in texts]
+        mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=self.device())
+        layers = self.distilbert.transformer.layer
+        for layer in tqdm(layers, desc="rounding", unit="layer"):
+            run = layer.forward_first if layer is layers[-1] else layer.forward
+            attention, ffn = layer.attention, layer.ffn
+            read = sum(moments(x) for x in states)
+            for lin in (attention.q_lin, attention.k_lin, attention.v_lin):
+                settle(lin, read)
+            for lin in (attention.out_lin, ffn.lin1, ffn.lin2):
+                reads = []
+                hook = lin.register_forward_pre_hook(lambda _, arguments: reads.append(moments(*arguments)))
+                for x in states:
+                    run(x, mask)
+                hook.remove()
+                settle(lin, sum(reads))
+            states = [run(x, mask) for x in states]
+        settle(self.pre_classifier, sum(moments(x[:, 0]) for x in states))
 
 
 def from_bert(bert, c):

@@ -7,7 +7,8 @@ phrases and all sentences run with int8 arithmetic in the loop, so that the conv
 this fp32 one does. Of the states on the way through the sentences, those are averaged that on the dev split
 raise the sum of int8's accuracy and its agreement with fp32 (a greedy soup: Wortsman et al. 2022); the test
 split has no say in anything. The weights are left as the loop used them, rounded to int8's steps, but for
-one here and there, so that distilbert-convert --sum-bits 16 finds the same steps again.
+one here and there, so that distilbert-convert --sum-bits 16 finds the same steps again. With --sentence-epochs 0
+weights of any origin (--continue-from) are rounded such that training sentences feel it least.
 OUT becomes a Hugging Face directory (fp32) with the measured figures in metrics.json.
 """
 
@@ -67,6 +68,14 @@ def tensors(batch, device):
     for row, (text_ids, _) in enumerate(batch):
         ids[row, :len(text_ids)] = torch.tensor(text_ids)
     return ids.to(device), torch.tensor([target for _, target in batch]).to(device)
+
+
+def of_one_length(rows, device):
+    """The ids of those rows, [n, length] for each length."""
+    found = {}
+    for ids, _ in rows:
+        found.setdefault(len(ids), []).append(ids)
+    return [torch.tensor(texts).to(device) for texts in found.values()]
 
 
 @torch.inference_mode()
@@ -160,7 +169,8 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--data", default="sst", help="folder of train.txt, dev.txt, test.txt; downloaded into when absent")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the phrases")
-    parser.add_argument("--sentence-epochs", type=int, default=3, help="passes over the sentences; 0: only round")
+    parser.add_argument("--sentence-epochs", type=int, default=3,
+                        help="passes over the sentences; 0: only round, so that 1,000 of them feel it least")
     parser.add_argument("--lr", type=float, default=5e-5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -238,11 +248,13 @@ def main():
         fit(model, epochs(args.epochs, phrases=True), args.lr, task["batch"], int8_from=2 / 3, bf16=not args.fp32,
             name="phrases")
         save(args.out.with_name(args.out.name + "-phrases"))
-    states = [copy.deepcopy(model.state_dict())]
     if args.sentence_epochs > 0:
         states = fit(model, epochs(args.sentence_epochs, phrases=False), 0.4 * args.lr, 32, int8_from=0,
                      bf16=not args.fp32, snapshots=10, name="sentences")
-    save(args.out, soup_of=greedy_soup(model, states, splits["dev"]))
+        save(args.out, soup_of=greedy_soup(model, states, splits["dev"]))
+    else:
+        model.settle_on(of_one_length(random.sample(epochs(1, phrases=False)[0], 1000), args.device))
+        save(args.out)
 
 
 if __name__ == "__main__":
