@@ -1,6 +1,7 @@
 #pragma once
 // What every class with a model has: from_pretrained() with LoadOptions as keywords, and the properties of a model.
 
+#include "gil.hpp"
 #include "options.hpp"
 
 #include <distilbert/text/tokenizer.hpp>
@@ -40,7 +41,7 @@ void define_loading(py::class_<Loaded<Model>>& type,
         const auto options = load_options(precision, threads, max_length, sum_bits, memory, check_finite, selfcheck,
                                           invalid_utf8, encode_special_tokens);
         IsaChange isa_change(isa);
-        const py::gil_scoped_release release;
+        const GilRelease release;
         Loaded<Model> loaded{load(directory, options, more...), options.threads};
         isa_change.keep();
         return loaded;

@@ -100,7 +100,7 @@ void Items::pop() {
 }
 
 void Items::read() {
-  next_ = py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr()));
+  next_ = taking_gil([this] { return py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr())); });
   if (!next_ && PyErr_Occurred())
     throw py::error_already_set();
 }
@@ -161,7 +161,7 @@ Progress::~Progress() {
 
 void Progress::update(std::size_t more) {
   if (bar_)
-    bar_.attr("update")(more);
+    taking_gil([&] { bar_.attr("update")(more); });
 }
 
 distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers) {

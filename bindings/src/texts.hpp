@@ -2,6 +2,8 @@
 // Texts and token ids from Python, and how long calls are cut: in chunks, so that memory does not grow with the number
 // of texts that an iterable yields, and Ctrl-C is heard between them (within them: see load_options()).
 
+#include "gil.hpp"
+
 #include <distilbert/error.hpp>
 
 #include <algorithm>
@@ -95,12 +97,6 @@ private:
 
   py::object bar_;
 };
-
-/// action(), while other Python threads run.
-template <class Action> auto without_gil(const Action& action) {
-  const py::gil_scoped_release release;
-  return action();
-}
 
 /// The library counts texts from the start of one call of its own; numbers[i] is what Python's caller calls text i.
 distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers);

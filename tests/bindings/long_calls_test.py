@@ -145,3 +145,24 @@ threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 model("a film of some length " * 100_000, stride=8)
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 7
+
+
+@pytest.mark.parametrize("call", [
+    "model(itertools.repeat('a film'))",
+    "model('a film' for _ in itertools.count())",
+    "model.logits(['a film'] * 1_000_000)",
+    "[distilbert.TextClassifier.default() for _ in itertools.count()]",
+])
+def test_the_interpreter_ends_while_a_daemon_thread_is_in_a_call(call):
+    program = f"""
+import itertools, threading, time
+import distilbert
+
+model = distilbert.TextClassifier.default(threads=2)
+for _ in range(3):
+    threading.Thread(target=lambda: {call}, daemon=True).start()
+time.sleep(0.3)
+"""
+    for _ in range(3):
+        end = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True)
+        assert (end.returncode, end.stderr) == (0, b"")
