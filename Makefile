@@ -43,7 +43,7 @@ cmake --build --preset $(1)
 ctest --preset $(2)
 endef
 
-# g++ comes last because it runs every test; the other two leave out those labelled "heavy".
+# g++ comes last because it runs every test; the other two leave out those labelled "heavy", and some folders.
 .PHONY: test
 test: build/.setup-test ## build with clang++, the sanitizers and g++, and run every test
 	$(call check,clang,clang-quick)

@@ -4,8 +4,9 @@
 
 # distilbert_test(<folder>.<name> SOURCES <file>... [LIBRARIES <target>...] [LABELS <label>...]
 #   [HEAVY] [HEADER_ONLY] [OWN_NEW])
-# One doctest executable; HEADER_ONLY: it compiles the kernels itself, as users' programs do; OWN_NEW: it replaces
-# operator new, which clang's ThreadSanitizer keeps for itself: not built there.
+# One doctest executable, compiled with DISTILBERT_TEST_FLAGS but where optimisation counts: HEAVY ones compute for
+# minutes, and HEADER_ONLY ones compile the kernels themselves, as users' programs do. OWN_NEW: it replaces operator
+# new, which clang's ThreadSanitizer keeps for itself: not built there.
 function(distilbert_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "HEAVY;HEADER_ONLY;OWN_NEW" "" "SOURCES;LIBRARIES;LABELS")
   if((arg_HEAVY AND NOT DISTILBERT_HEAVY_TESTS) OR
@@ -19,7 +20,10 @@ function(distilbert_test name)
   set(library distilbert_kernels)
   if(arg_HEADER_ONLY)
     set(library distilbert::distilbert)
-  else()
+  elseif(NOT arg_HEAVY)
+    target_compile_options(${target} PRIVATE ${DISTILBERT_TEST_FLAGS})
+  endif()
+  if(NOT arg_HEADER_ONLY AND (NOT arg_HEAVY OR DISTILBERT_TEST_FLAGS STREQUAL ""))
     distilbert_reuse_precompiled(${target} distilbert_doctest_main)
   endif()
   target_link_libraries(${target} PRIVATE ${library} distilbert_doctest_main ${arg_LIBRARIES})
