@@ -231,10 +231,15 @@ class DistilBertForSequenceClassification(nn.Module):
     @torch.no_grad()
     def settle(self):
         """Puts the weights that int8 inference rounds on the steps of int8."""
+        self.settle_embeddings()
         for module in self.modules():
             if isinstance(module, Linear):
                 module.weight.copy_(settled(module.weight))
-            elif isinstance(module, Embedding):
+
+    @torch.no_grad()
+    def settle_embeddings(self):
+        for module in self.modules():
+            if isinstance(module, Embedding):
                 module.weight.copy_(round_rows(module.weight))
 
     @torch.no_grad()
@@ -247,8 +252,7 @@ class DistilBertForSequenceClassification(nn.Module):
         def settle(lin, read):
             lin.weight.copy_(settled(lin.weight, read))
 
-        for embedding in (self.distilbert.embeddings.word_embeddings, self.distilbert.embeddings.position_embeddings):
-            embedding.weight.copy_(round_rows(embedding.weight))
+        self.settle_embeddings()
         states = [self.distilbert.embeddings(ids) for ids in texts]
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=self.device())
         layers = self.distilbert.transformer.layer
