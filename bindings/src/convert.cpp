@@ -1,6 +1,7 @@
 // convert() and Conversion: distilbert-convert from Python.
 
 #include "bind.hpp"
+#include "gil.hpp"
 #include "options.hpp"
 #include "texts.hpp"
 
@@ -38,27 +39,27 @@ public:
   explicit PythonEnvironment(bool show) : show_(show), hash_(py::module_::import("hashlib").attr("sha256")()) {}
 
   void progress(std::string_view phase, std::size_t done, std::size_t total) override {
-    const py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0)
-      throw py::error_already_set();
-    if (!show_)
-      return;
-    if (phase != phase_) {
-      bar_.emplace(py::dict(py::arg("desc") = phase, py::arg("total") = total, py::arg("unit") = "B",
-                            py::arg("unit_scale") = true));
-      phase_ = phase;
-      done_ = 0;
-    }
-    bar_->update(done - std::exchange(done_, done));
+    with_gil([&] {
+      if (PyErr_CheckSignals() != 0)
+        throw py::error_already_set();
+      if (!show_)
+        return;
+      if (phase != phase_) {
+        bar_.emplace(py::dict(py::arg("desc") = phase, py::arg("total") = total, py::arg("unit") = "B",
+                              py::arg("unit_scale") = true));
+        phase_ = phase;
+        done_ = 0;
+      }
+      bar_->update(done - std::exchange(done_, done));
+    });
   }
 
   void hash(std::string_view part) override {
-    const py::gil_scoped_acquire gil;
-    hash_.attr("update")(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size())));
+    with_gil(
+        [&] { hash_.attr("update")(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size()))); });
   }
   std::string sha256() override {
-    const py::gil_scoped_acquire gil;
-    return hash_.attr("hexdigest")().cast<std::string>();
+    return with_gil([&] { return hash_.attr("hexdigest")().cast<std::string>(); });
   }
 
 private:

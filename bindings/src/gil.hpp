@@ -8,6 +8,8 @@
 
 namespace bindings {
 
+namespace py = pybind11;
+
 /// action(), which takes the GIL, or gives it up for a while as Python code does.
 ///
 /// A daemon thread may want it after the interpreter's end. Up to version 3.13, Python then calls pthread_exit(), and
@@ -44,6 +46,14 @@ private:
 template <class Action> auto without_gil(const Action& action) {
   const GilRelease release;
   return action();
+}
+
+/// action() with the GIL, for what without_gil() runs.
+template <class Action> auto with_gil(const Action& action) {
+  return taking_gil([&] {
+    const py::gil_scoped_acquire gil;
+    return taking_gil(action);
+  });
 }
 
 } // namespace bindings

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "gil.hpp"
+
 #include <distilbert/kernels/dispatch.hpp>
 #include <distilbert/threads/cpu_count.hpp>
 
@@ -31,10 +33,11 @@ void hear_signals() {
   static Clock::time_point heard;
   if (PyThread_get_thread_ident() != main_thread || Clock::now() - heard < std::chrono::milliseconds(100))
     return;
-  const py::gil_scoped_acquire acquire;
-  heard = Clock::now();
-  if (PyErr_CheckSignals() != 0)
-    throw py::error_already_set();
+  with_gil([] {
+    heard = Clock::now();
+    if (PyErr_CheckSignals() != 0)
+      throw py::error_already_set();
+  });
 }
 
 } // namespace

@@ -153,7 +153,7 @@ Progress::~Progress() {
     return;
   const py::error_scope pending; // the bar closes while an exception passes, too
   try {
-    bar_.attr("close")();
+    taking_gil([this] { bar_.attr("close")(); });
   } catch (py::error_already_set& error) {
     error.discard_as_unraisable("closing the progress bar");
   }
