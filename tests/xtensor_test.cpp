@@ -104,6 +104,15 @@ TEST_CASE("unpacked weights are the packed ones, padding included") {
       }
     }
     CHECK(wrong == 0);
+    if (precision == Precision::int8) {
+      std::vector<float> input_scale(64);
+      for (std::size_t k = 0; k < 64; ++k)
+        input_scale[k] = 1.0f + static_cast<float>(k);
+      const auto scaled = unpack(PackedLinear{precision, out.packed(), in.packed(), panels.data(), input_scale.data()});
+      for (std::size_t r = 0; r < 48; ++r)
+        for (std::size_t k = 0; k < 64; ++k)
+          CHECK(scaled(r, k) == matrix(r, k) * input_scale[k]);
+    }
   }
 }
 

@@ -15,11 +15,15 @@
 
 namespace convert {
 
+/// How weights become int8: each to the nearest step, or by what enters the layers (calibrated_rounding.hpp).
+enum class Rounding { calibrated, nearest };
+
 struct Options {
   std::filesystem::path in, out;
   distilbert::Precision precision = distilbert::Precision::int8;
   int sum_bits = 32;
-  std::vector<std::string> labels; // empty: those of config.json
+  Rounding rounding = Rounding::calibrated; // of int8; another precision has one way
+  std::vector<std::string> labels;          // empty: those of config.json
   std::string probe = "One of the best films of the year: funny, moving and beautifully acted.";
   bool force = false;
 };

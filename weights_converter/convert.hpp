@@ -1,6 +1,7 @@
 #pragma once
 // A conversion from start to end.
 
+#include "calibrated_rounding.hpp"
 #include "config_json.hpp"
 #include "conversion.hpp"
 #include "environment.hpp"
@@ -97,10 +98,10 @@ inline std::string packed_vocabulary_of(const fs::path& directory) {
   return distilbert::detail::read_vocab_txt(path, file.text(), std::nullopt).packed();
 }
 
-inline std::vector<std::int32_t> tokenize(const std::string& text, const fs::path& directory,
+inline std::vector<std::int32_t> tokenize(const std::string& text, const Tokenizer& tokenizer,
                                           const DistilBertConfig& config) {
   std::vector<std::int32_t> ids;
-  Tokenizer::from_pretrained(directory).append_ids(text, config.max_position_embeddings, ids);
+  tokenizer.append_ids(text, config.max_position_embeddings, ids);
   return ids;
 }
 
@@ -142,14 +143,19 @@ inline Conversion convert(const Options& options, Environment& environment) {
   const Checkpoint checkpoint = read_checkpoint(options.in, config);
   if (!options.labels.empty() && !checkpoint.has("classifier.weight"))
     throw Error(ErrorCode::invalid_argument, "labels: the model has no classifier");
-  const std::vector<std::int32_t> ids = tokenize(options.probe, options.in, config);
+  const Tokenizer tokenizer = Tokenizer::from_pretrained(options.in);
+  const std::vector<std::int32_t> ids = tokenize(options.probe, tokenizer, config);
 
   StagingDirectory staging(options.out);
   StagedFile& model_file = staging.create(model_name); // created first, it appears last
   const std::string source_sha256 = sha256(options.in / model_name, environment);
   checkpoint.check_finite();
   const auto packed_bytes = [&](std::size_t done, std::size_t total) { environment.progress("packed", done, total); };
-  const PackedModel packed = PackedModel::pack(checkpoint, config, options.precision, packed_bytes, options.sum_bits);
+  std::optional<CalibratedRounding> rounding;
+  if (options.precision == Precision::int8 && options.rounding == Rounding::calibrated)
+    rounding.emplace(checkpoint, config, options.sum_bits, tokenize("", tokenizer, config), environment);
+  const PackedModel packed = PackedModel::pack(checkpoint, config, options.precision, packed_bytes, options.sum_bits,
+                                               rounding ? &*rounding : nullptr);
   const PackedModel exact = options.precision == Precision::fp32
                                 ? packed
                                 : PackedModel::pack(checkpoint, config, Precision::fp32, packed_bytes);
@@ -158,7 +164,8 @@ inline Conversion convert(const Options& options, Environment& environment) {
 
   std::map<std::string, std::string> metadata = {
       {packed_metadata::format, packed_metadata::format_value},
-      {packed_metadata::layout_version, std::to_string(packed_layout_version)},
+      {packed_metadata::layout_version,
+       std::to_string(packed.has_input_scales() ? packed_layout_version_with_input_scales : packed_layout_version)},
       {packed_metadata::precision, std::string(precision_name(options.precision))},
       {packed_metadata::sizes,
        distilbert::detail::sizes_text(config, [&](const char* layer) { return packed.has(layer); })},

@@ -11,8 +11,8 @@ class Environment {
 public:
   virtual ~Environment() = default;
 
-  /// So many bytes of a phase ("hashed", "packed", "written") are done. Called often; what it throws ends the
-  /// conversion.
+  /// So many bytes of a phase ("hashed", "calibrated", "packed", "written") are done. Called often; what it throws ends
+  /// the conversion.
   virtual void progress(std::string_view phase, std::size_t done, std::size_t total) = 0;
 
   /// SHA-256 of the parts that hash() was given, one after the other, in lower-case hexadecimal digits.

@@ -53,7 +53,7 @@ std::vector<std::string> split_labels(const std::string& list) {
 
 Options read_options(int argc, char** argv) {
   Options options;
-  std::string labels, precision(distilbert::precision_name(options.precision));
+  std::string labels, precision(distilbert::precision_name(options.precision)), rounding = "calibrated";
   CLI::App app(description, "distilbert-convert");
   app.footer(examples);
   app.set_version_flag("--version", std::string("distilbert-convert ") + distilbert::version());
@@ -66,6 +66,10 @@ Options read_options(int argc, char** argv) {
                  "int8 for sums of 32 bits, or of 16: faster on CPUs without VNNI, and less exact")
       ->check(CLI::IsMember({16, 32}))
       ->option_text("BITS [32]");
+  app.add_option("--rounding", rounding,
+                 "int8 by what enters the layers (calibrated), or each weight to the nearest step")
+      ->check(CLI::IsMember({"calibrated", "nearest"}))
+      ->option_text("NAME [calibrated]");
   app.add_option("--labels", labels, "names of the classes, in the order of their ids, in place of config.json's")
       ->option_text("NAME,NAME,...");
   app.add_option("--probe", options.probe, "text whose answer is stored with the model, for self-checks")
@@ -76,6 +80,9 @@ Options read_options(int argc, char** argv) {
     options.precision = *distilbert::precision_from_name(precision);
     if (options.sum_bits != 32 && options.precision != distilbert::Precision::int8)
       throw CLI::ValidationError("--sum-bits", "has a meaning with --precision int8 only");
+    if (app.count("--rounding") > 0 && options.precision != distilbert::Precision::int8)
+      throw CLI::ValidationError("--rounding", "has a meaning with --precision int8 only");
+    options.rounding = rounding == "nearest" ? Rounding::nearest : Rounding::calibrated;
     if (app.count("--labels") > 0)
       options.labels = split_labels(labels);
   } catch (const CLI::ParseError& e) {

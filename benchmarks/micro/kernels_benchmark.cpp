@@ -53,7 +53,7 @@ struct Input {
     else
       for (std::size_t r = 0; r < rows; ++r)
         quantization[r] = kernels.quantize(
-            &x[r * in], in, reinterpret_cast<std::byte*>(bytes.data()) + r * in * kernels.quantized_bytes);
+            &x[r * in], nullptr, in, reinterpret_cast<std::byte*>(bytes.data()) + r * in * kernels.quantized_bytes);
   }
 
   template <class X> LinearCall<X> call(const PackedLinear& layer, std::size_t rows, float* y) const {
@@ -182,12 +182,12 @@ void rowwise(const Kernels& kernels) {
   add("quantize" + suffix, [&kernels, x](benchmark::State& state) {
     std::vector<std::byte> y(x->size() * kernels.quantized_bytes), expected(x->size() * 4);
     for (std::size_t r = 0; r < rows; ++r)
-      if (kernels.quantize(&(*x)[r * dim], dim, y.data()).scale !=
-          kernels::portable.quantize(&(*x)[r * dim], dim, expected.data()).scale)
+      if (kernels.quantize(&(*x)[r * dim], nullptr, dim, y.data()).scale !=
+          kernels::portable.quantize(&(*x)[r * dim], nullptr, dim, expected.data()).scale)
         throw std::runtime_error("quantize: another scale than the portable level's");
     for (auto _ : state)
       for (std::size_t r = 0; r < rows; ++r)
-        benchmark::DoNotOptimize(kernels.quantize(&(*x)[r * dim], dim, &y[r * dim * kernels.quantized_bytes]));
+        benchmark::DoNotOptimize(kernels.quantize(&(*x)[r * dim], nullptr, dim, &y[r * dim * kernels.quantized_bytes]));
     count_bytes(state, double(x->size() * (sizeof(float) + kernels.quantized_bytes)));
   });
   add("round_to_bf16" + suffix, [&kernels, x](benchmark::State& state) {

@@ -70,6 +70,11 @@ private:
   std::size_t done_ = 0;
 };
 
+convert::Rounding rounding_of(const std::string& word) {
+  using convert::Rounding;
+  return option_of<Rounding>("rounding", word, {{"calibrated", Rounding::calibrated}, {"nearest", Rounding::nearest}});
+}
+
 double largest_change(const convert::Conversion& conversion) {
   const auto& exact = convert::answer(conversion.exact_answer);
   const auto& found = convert::answer(conversion.answer);
@@ -80,7 +85,8 @@ double largest_change(const convert::Conversion& conversion) {
 }
 
 Report convert_model(const std::filesystem::path& source, const std::filesystem::path& target,
-                     const std::string& precision, int sum_bits, bool force, bool progress) {
+                     const std::string& precision, int sum_bits, const std::string& rounding, bool force,
+                     bool progress) {
   check_directory("source", source);
   check_directory("target", target);
   convert::Options options;
@@ -88,6 +94,7 @@ Report convert_model(const std::filesystem::path& source, const std::filesystem:
   options.out = target;
   options.precision = precision_of(precision);
   options.sum_bits = sum_bits;
+  options.rounding = rounding_of(rounding);
   options.force = force;
   PythonEnvironment environment(progress);
   const auto start = std::chrono::steady_clock::now();
@@ -119,7 +126,8 @@ void bind_convert(py::module_& module) {
       .def_readonly("largest_change", &Report::largest_change)
       .def("__repr__", &repr);
   module.def("convert", &convert_model, py::arg("source"), py::arg("target"), py::arg("precision") = "int8",
-             py::kw_only(), py::arg("sum_bits") = 32, py::arg("force") = false, py::arg("progress") = false);
+             py::kw_only(), py::arg("sum_bits") = 32, py::arg("rounding") = "calibrated", py::arg("force") = false,
+             py::arg("progress") = false);
 }
 
 } // namespace bindings

@@ -83,7 +83,8 @@ inline auto as_array(std::vector<float>&& values, const std::vector<std::size_t>
   return xt::adapt(std::move(values), shape);
 }
 
-/// The weights [out, in], padding included, as the kernels understand them: int8 times the scale of its channel.
+/// The weights [out, in], padding included, as the kernels understand them: int8 times the scale of its channel, and of
+/// its input if there is one.
 inline xt::xtensor<float, 2> unpack(const PackedLinear& linear) {
   auto weights = linear.precision == Precision::fp32   ? detail::unpack_panels<float>(linear)
                  : linear.precision == Precision::bf16 ? detail::unpack_panels<std::uint16_t>(linear)
@@ -98,6 +99,8 @@ inline xt::xtensor<float, 2> unpack(const PackedLinear& linear) {
   xt::xtensor<float, 2> matrix;
   matrix.resize({linear.out, linear.in});
   std::copy(weights.cbegin(), weights.cend(), matrix.begin());
+  if (linear.input_scale)
+    matrix *= xt::adapt(linear.input_scale, linear.in, xt::no_ownership(), std::array<std::size_t, 1>{linear.in});
   return matrix;
 }
 

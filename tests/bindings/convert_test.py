@@ -49,6 +49,16 @@ def test_sums_of_16_bits(tiny, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_rounding(tiny, tmp_path):
+    convert(tiny, tmp_path / "nearest", rounding="nearest")
+    as_loaded = TextClassifier.from_pretrained(tiny, "int8").logits(TEXTS)
+    np.testing.assert_array_equal(TextClassifier.from_pretrained(tmp_path / "nearest").logits(TEXTS), as_loaded)
+    convert(tiny, tmp_path / "calibrated", rounding="calibrated")
+    assert (TextClassifier.from_pretrained(tmp_path / "calibrated").logits(TEXTS) != as_loaded).any()
+    with pytest.raises(ValueError, match='rounding is "up", possible are "calibrated", "nearest"'):
+        convert(tiny, tmp_path / "none", rounding="up")
+
+
 def test_the_hash_of_the_source_goes_along(tiny, tmp_path):
     convert(tiny, tmp_path / "out")
     digest = hashlib.sha256((tiny / "model.safetensors").read_bytes()).hexdigest()
@@ -130,8 +140,9 @@ def test_progress(tiny, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
     monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
     convert(tiny, tmp_path / "out", progress=True)
-    assert list(bars) == ["hashed", "packed", "written"]
+    assert list(bars) == ["hashed", "calibrated", "packed", "written"]
     assert all(bar.closed for bar in bars.values())
+    assert bars["calibrated"].done == bars["calibrated"].total > 0
     assert bars["written"].done == bars["written"].total > 0
 
 

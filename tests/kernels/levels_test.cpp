@@ -100,7 +100,7 @@ struct Quantized {
   Quantized(const Kernels& kernels, const std::vector<float>& x, std::size_t in)
       : bytes(x.size() * kernels.quantized_bytes) {
     for (std::size_t at = 0; at < x.size(); at += in)
-      rows.push_back(kernels.quantize(&x[at], in, &bytes[at * kernels.quantized_bytes]));
+      rows.push_back(kernels.quantize(&x[at], nullptr, in, &bytes[at * kernels.quantized_bytes]));
   }
 
   std::vector<std::byte> bytes;
@@ -426,6 +426,36 @@ TEST_CASE("quantise: every value is within half a step, wherever the row lies an
       for (std::size_t i = 0; i < 64; ++i)
         REQUIRE(std::abs(double(x[i]) - scale * double(y[i])) <= scale * 0.5001);
     }
+  };
+  on_every_level(32, check);
+  on_every_level(16, check);
+}
+
+TEST_CASE("quantise: an input scale multiplies each value first, to the bit") {
+  const auto check = [](const Kernels& kernels) {
+    for (int round = 0; round < 100; ++round) {
+      const auto x = normal(80, 3.0f), input_scale = normal(80, 1.0f);
+      auto product = x;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        product[i] *= input_scale[i];
+      if (round == 0)
+        std::fill(product.begin(), product.end(), 0.0f);
+      const Quantized expected(kernels, product, 80);
+      std::vector<std::byte> bytes(expected.bytes.size());
+      const std::vector<float> zeros(80, 0.0f);
+      const Quantization found =
+          kernels.quantize(x.data(), round == 0 ? zeros.data() : input_scale.data(), 80, bytes.data());
+      CHECK(found.scale == expected.rows[0].scale);
+      CHECK(found.zero_point == expected.rows[0].zero_point);
+      CHECK(bytes == expected.bytes);
+    }
+    std::vector<float> x(48, 1.0f), input_scale(48, 1.0f);
+    std::vector<std::byte> bytes(48 * kernels.quantized_bytes);
+    input_scale[40] = INFINITY;
+    CHECK(std::isnan(kernels.quantize(x.data(), input_scale.data(), 48, bytes.data()).scale));
+    input_scale[40] = 3e38f;
+    x[40] = 10;
+    CHECK(std::isnan(kernels.quantize(x.data(), input_scale.data(), 48, bytes.data()).scale));
   };
   on_every_level(32, check);
   on_every_level(16, check);

@@ -141,7 +141,7 @@ template <int largest> void linear_int8(const Kernels& kernels, Outputs& outputs
       std::vector<std::byte> q(x.size() * kernels.quantized_bytes);
       std::vector<Quantization> rows(shape.rows);
       for (std::size_t r = 0; r < shape.rows; ++r) {
-        rows[r] = kernels.quantize(&x[r * shape.in], shape.in, &q[r * shape.in * kernels.quantized_bytes]);
+        rows[r] = kernels.quantize(&x[r * shape.in], nullptr, shape.in, &q[r * shape.in * kernels.quantized_bytes]);
         outputs.add(rows[r].scale);
       }
       for (const Epilogue epilogue : epilogues) {

@@ -148,7 +148,7 @@ struct Product {
 
 struct Arenas {
   Guarded x{1 << 20}, weights{1 << 20}, y{1 << 20}, scale{4096}, q{1 << 20}, bias{1 << 16}, residual{1 << 20},
-      scratch{1 << 20};
+      scratch{1 << 20}, input_scale{1 << 16};
 };
 
 /// w[c][k] of a packed fp32 or bf16 matrix.
@@ -250,9 +250,12 @@ TEST_CASE("int8: quantised activations and their products") {
     const PackedLinear w{Precision::int8, p.panels * lanes, p.in, panels};
     std::vector<float> x((p.rows - 1) * p.x_stride + p.in), bounds(p.rows, 0.0f);
     fill(x.data(), x.size(), p.kind);
+    const float* input_scale = below(2) ? fill(memory.input_scale.last<float>(p.in), p.in, Kind::ordinary) : nullptr;
     for (std::size_t r = 0; r < p.rows; ++r)
-      for (std::size_t k = 0; k < p.in; ++k)
-        bounds[r] = std::max(bounds[r], static_cast<float>(size_of(x[r * p.x_stride + k])));
+      for (std::size_t k = 0; k < p.in; ++k) {
+        const float scaled = x[r * p.x_stride + k] * (input_scale ? input_scale[k] : 1.0f);
+        bounds[r] = std::max(bounds[r], static_cast<float>(size_of(scaled)));
+      }
 
     std::vector<double> tolerances(p.y_count(), 0.0);
     for (std::size_t j = 0; j < tolerances.size(); ++j)
@@ -269,9 +272,10 @@ TEST_CASE("int8: quantised activations and their products") {
           for (std::size_t r = 0; r < p.rows; ++r) {
             float* row = memory.x.last<float>(p.in);
             std::copy_n(&x[r * p.x_stride], p.in, row);
-            quantization[r] = kernels.quantize(row, p.in, q + r * p.x_stride * kernels.quantized_bytes);
+            quantization[r] = kernels.quantize(row, input_scale, p.in, q + r * p.x_stride * kernels.quantized_bytes);
             std::vector<std::byte> unused(p.in * kernels::portable.quantized_bytes);
-            compare(quantization[r].scale, kernels::portable.quantize(row, p.in, unused.data()).scale, 0.0);
+            compare(quantization[r].scale, kernels::portable.quantize(row, input_scale, p.in, unused.data()).scale,
+                    0.0);
           }
           kernels.linear_int8({q, p.x_stride, p.rows, quantization, w, p.first, p.last, p.epilogue, y, p.y_stride});
         },

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "layer_setup.hpp"
+#include "scaled_rounding.hpp"
 
 using namespace distilbert;
 using namespace distilbert::test;
@@ -209,6 +210,48 @@ TEST_CASE("int8 weights for sums of 16 bits: each level takes its own kernels, a
     CHECK(&workspace.kernels() == &active_kernels());
   }
   set_isa(available_isas().front());
+}
+
+TEST_CASE("input scales: the same model, in all its paths, and the same bits on each level") {
+  const RandomModel random(shape);
+  const DistilBertConfig config = DistilBertConfig::from_pretrained(random.path());
+  const Checkpoint checkpoint = Checkpoint::from_pretrained(random.path(), config);
+  const Batch batch = batch_of({3, 80, 1, 16, 33});
+  Workspace workspace(config);
+  const auto load = [&](Precision precision, int sum_bits, const LinearRounding* rounding) {
+    return DistilBertModel::load(PackedModel::pack(checkpoint, config, precision, {}, sum_bits, rounding), config);
+  };
+  const auto run = [&](const DistilBertModel& model) {
+    return hidden_states(model.forward(batch, workspace), 0, batch.tokens());
+  };
+  const auto run_cls = [&](const DistilBertModel& model) {
+    return hidden_states(model.forward_cls(batch, workspace), 0, batch.texts());
+  };
+  const DistilBertModel fp32 = load(Precision::fp32, 32, nullptr);
+  const Matrix exact = run(fp32), exact_cls = run_cls(fp32);
+  for (const int sum_bits : {32, 16}) {
+    CAPTURE(sum_bits);
+    const ScaledRounding rounding(shape, sum_bits);
+    const DistilBertModel plain = load(Precision::int8, sum_bits, nullptr),
+                          scaled = load(Precision::int8, sum_bits, &rounding);
+    const double noise = root_mean_square(run(plain), exact), noise_cls = root_mean_square(run_cls(plain), exact_cls);
+    std::optional<Matrix> first, first_cls;
+    for (const std::string_view isa : available_isas()) {
+      CAPTURE(std::string(isa));
+      set_isa(isa);
+      const Matrix found = run(scaled), cls = run_cls(scaled);
+      CHECK(root_mean_square(found, exact) < 3 * noise);
+      CHECK(root_mean_square(cls, exact_cls) < 3 * noise_cls);
+      if (!first) {
+        first = found;
+        first_cls = cls;
+      } else if (isa != "portable") { // which may round otherwise
+        CHECK(difference(found, *first) == 0);
+        CHECK(difference(cls, *first_cls) == 0);
+      }
+    }
+    set_isa(available_isas().front());
+  }
 }
 
 TEST_CASE("an empty batch gives no rows, and a refused one leaves the workspace usable") {

@@ -2,6 +2,7 @@
 // the same bytes without copying them, and that no converted file, however wrong, is believed.
 
 #include "../nn/random_model.hpp"
+#include "../nn/scaled_rounding.hpp"
 #include "support.hpp"
 
 #include <distilbert/weights/packed_model.hpp>
@@ -487,7 +488,8 @@ TEST_CASE("metadata that this version cannot read is refused with advice") {
       CHECK_MESSAGE(support::contains(error->what(), "convert the original model again"), error->what());
     return error ? std::optional(error->code()) : std::nullopt;
   };
-  for (const char* layout : {"1", "3", "0", "", "1 ", "01", "one", static_cast<const char*>(nullptr)})
+  CHECK(code_with("layout_version", "3") == std::nullopt); // with input scales, of which there may be none
+  for (const char* layout : {"1", "4", "0", "", "1 ", "01", "one", static_cast<const char*>(nullptr)})
     CHECK(code_with("layout_version", layout) == ErrorCode::invalid_packed_model);
   for (const char* precision : {"int4", "", "INT8", static_cast<const char*>(nullptr)})
     CHECK(code_with("precision", precision) == ErrorCode::invalid_packed_model);
@@ -750,6 +752,61 @@ TEST_CASE("a model without classifier has a probe of hidden values") {
   metadata["probe"] = R"({"ids":[2,3],"logits":[1,2]})";
   model.write(stored_tensors(model.source), metadata);
   CHECK(code_of([&] { model.load(); }) == ErrorCode::invalid_packed_model);
+}
+
+TEST_CASE("input scales: packed beside the weights they are for, read where the layout has them, and checked") {
+  Converted model(odd_shape(), Precision::int8);
+  const test::ScaledRounding rounding(odd_shape());
+  const auto scaled = PackedModel::pack(model.checkpoint(), model.config, Precision::int8, {}, 32, &rounding);
+  CHECK(scaled.has_input_scales());
+  CHECK_FALSE(model.source.has_input_scales());
+  CHECK_FALSE(
+      PackedModel::pack(model.checkpoint(), model.config, Precision::bf16, {}, 32, &rounding).has_input_scales());
+
+  const char* out_lin = "transformer.layer.1.attention.out_lin";
+  const Blocks dim{1, 36}, heads{3, 12};
+  const PackedLinear linear = scaled.linear(out_lin, dim, heads);
+  REQUIRE(linear.input_scale != nullptr);
+  for (std::size_t k = 0; k < 48; ++k)
+    CHECK(linear.input_scale[k] == (k % 16 < 12 ? rounding.input_scale(out_lin)[k / 16 * 12 + k % 16] : 0.0f));
+  std::vector<float> weight = model.checkpoint().read(std::string(out_lin) + ".weight");
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    weight[i] /= rounding.input_scale(out_lin)[i % 36];
+  const auto bias = model.checkpoint().read(std::string(out_lin) + ".bias");
+  CHECK(bytes_of(layer_of(scaled, out_lin).tensors[0]) == packed(weight, bias, dim, heads, Precision::int8));
+  CHECK(bytes_of(layer_of(scaled, "pre_classifier").tensors[0]) ==
+        bytes_of(layer_of(model.source, "pre_classifier").tensors[0]));
+
+  Metadata metadata = metadata_for(Precision::int8);
+  metadata["layout_version"] = "3";
+  model.write(stored_tensors(scaled), metadata);
+  LoadOptions options;
+  options.check_finite = true;
+  const PackedModel loaded = model.load(options);
+  REQUIRE(loaded.linear(out_lin, dim, heads).input_scale != nullptr);
+  CHECK(is_mapped(loaded.linear(out_lin, dim, heads).input_scale, model.path()));
+  CHECK(bytes_of(layer_of(loaded, out_lin).tensors[1]) == bytes_of(layer_of(scaled, out_lin).tensors[1]));
+  CHECK(loaded.linear("pre_classifier", dim, dim).input_scale == nullptr);
+
+  const auto with = [&](const auto& change) {
+    auto tensors = stored_tensors(scaled);
+    for (auto& tensor : tensors)
+      if (tensor.name == std::string(out_lin) + ".input_scale")
+        change(tensor);
+    model.write(tensors, metadata);
+    return support::error_of([&] { model.load(options); });
+  };
+  for (const std::uint32_t bits : {0x7f800000u, 0xff800000u, 0x7fc00000u}) {
+    const auto error = with([&](auto& tensor) { std::memcpy(tensor.bytes.data() + 4, &bits, sizeof bits); });
+    REQUIRE(error);
+    CHECK(error->code() == ErrorCode::non_finite_weight);
+  }
+  const auto shorter = with([](auto& tensor) {
+    tensor.shape = {36};
+    tensor.bytes.resize(36 * 4);
+  });
+  REQUIRE(shorter);
+  CHECK(shorter->code() == ErrorCode::wrong_shape);
 }
 
 TEST_CASE("check_finite finds a NaN or an infinity in every kind of tensor") {

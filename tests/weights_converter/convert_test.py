@@ -151,7 +151,7 @@ def naive_panels(weight, bias, out_size, in_size, precision):
 
 def test_int8_for_sums_of_16_bits(tmp_path):
     t = write_model(tmp_path / "in", SMALL)
-    report = converted(tmp_path / "in", tmp_path / "out", "--sum-bits", "16")
+    report = converted(tmp_path / "in", tmp_path / "out", "--sum-bits", "16", "--rounding", "nearest")
     assert "int8 for sums of 16 bits" in report
     with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
         assert file.metadata()["precision"] == "int8" and file.metadata()["sum_bits"] == "16"
@@ -172,11 +172,65 @@ def test_int8_for_sums_of_16_bits(tmp_path):
     assert np.abs(words.astype(int)).max() == 127  # rows of a table enter no product
 
 
+def linear_weight(path, name, rows, columns):
+    """W [rows, columns] of a layer in int8, of one block each way."""
+    with safe_open(path / "model.safetensors", "numpy") as file:
+        packed = file.get_tensor(f"{name}.packed")
+        scales = file.get_tensor(f"{name}.input_scale") if f"{name}.input_scale" in file.keys() else np.float32(1)
+    steps = packed[:, 192:].view(np.int8).reshape(len(packed), -1, LANES, 4).transpose(0, 2, 1, 3)
+    scale = np.ascontiguousarray(packed[:, 64:128]).view(np.float32).reshape(-1, 1)
+    return (steps.reshape(len(packed) * LANES, -1) * scale * scales)[:rows, :columns]
+
+
+def test_rounding_by_what_enters_the_layers(model, tmp_path):
+    report = converted(model, tmp_path / "calibrated")
+    assert "what enters the layers" in report
+    converted(model, tmp_path / "nearest", "--rounding", "nearest")
+    with safe_open(tmp_path / "nearest" / "model.safetensors", "numpy") as file:
+        assert file.metadata()["layout_version"] == "2"
+        assert not any(name.endswith(".input_scale") for name in file.keys())
+    with safe_open(tmp_path / "calibrated" / "model.safetensors", "numpy") as file:
+        scaled = sorted(name for name in file.keys() if name.endswith(".input_scale"))
+        assert scaled == sorted(
+            f"transformer.layer.{i}.{name}.input_scale" for i in range(2) for name in ("attention.qkv_lin", "ffn.lin1")
+        )
+        assert all((file.get_tensor(name)[:36] > 0).all() for name in scaled)
+        assert all((file.get_tensor(name)[36:] == 0).all() for name in scaled)
+    name = "transformer.layer.1.ffn.lin1"
+    weight = random_weights.tensor(SMALL, f"{name}.weight", (50, 36))
+    for rounding in ("calibrated", "nearest"):
+        found = linear_weight(tmp_path / rounding, name, 50, 36)
+        assert np.abs(found - weight).mean() < 0.02 * np.abs(weight).mean()
+        assert (found != weight).any()
+
+
+def test_weights_on_steps_of_int8_stay_there_however_they_are_rounded(tmp_path):
+    """Such as those of a model that was trained to be rounded."""
+    write_model(tmp_path / "in", SMALL)
+    with safe_open(tmp_path / "in" / "model.safetensors", "numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    for name, values in tensors.items():
+        if name.endswith("weight") and values.ndim == 2 and "transformer" in name:
+            quantized, scale = int8(values)
+            tensors[name] = quantized * scale[:, None]
+    save_file(tensors, tmp_path / "in" / "model.safetensors", {"format": "pt"})
+    for rounding in ("calibrated", "nearest"):
+        assert "what enters the layers" not in converted(tmp_path / "in", tmp_path / rounding, "--rounding", rounding)
+    assert contents(tmp_path / "calibrated") == contents(tmp_path / "nearest")
+
+
+def test_a_model_of_few_positions_is_calibrated_by_what_fits(tmp_path):
+    for positions in (2, 4):
+        write_model(tmp_path / str(positions), dataclasses.replace(SMALL, positions=positions))
+        converted(tmp_path / str(positions), tmp_path / f"out{positions}", "--probe", "")
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("shape", [SMALL, BERT], ids=["distilbert", "bert"])
 def test_packed_bytes_are_those_of_a_naive_packing(tmp_path, shape, precision):
     t = write_model(tmp_path / "in", shape)
-    converted(tmp_path / "in", tmp_path / "out", "--precision", precision)
+    nearest = ["--rounding", "nearest"] if precision == "int8" else []
+    converted(tmp_path / "in", tmp_path / "out", "--precision", precision, *nearest)
     header, length = header_of(tmp_path / "out" / "model.safetensors")
     data = (tmp_path / "out" / "model.safetensors").read_bytes()[8 + length :]
     assert (8 + length) % 64 == 0
@@ -235,13 +289,13 @@ def test_the_reference_implementation_reads_the_file(model, tmp_path):
     converted(model, tmp_path / "out", "--precision", "int8", "--probe", "w7 w8")
     with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
         metadata = file.metadata()
-        assert len(file.keys()) == 1 + 6 + 2 * 8 + 2
+        assert len(file.keys()) == 1 + 6 + 2 * (8 + 2) + 2
         assert file.get_tensor("embeddings.word_embeddings.weight").shape == (64, 48)
     assert set(metadata) == {
         "format", "layout_version", "precision", "sizes", "library_version", "source_sha256", "probe"
     }
     assert metadata["format"] == "distilbert.cpp"
-    assert metadata["layout_version"] == "2"
+    assert metadata["layout_version"] == "3"
     assert metadata["precision"] == "int8"
     assert metadata["source_sha256"] == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout
@@ -454,7 +508,8 @@ def test_the_report_has_sizes_errors_and_the_change_of_the_answer(model, tmp_pat
 
 
 def test_the_rounding_errors_reported_are_right(model, tmp_path):
-    report = converted(model, tmp_path / "out", "--precision", "int8")
+    report = converted(model, tmp_path / "out", "--precision", "int8", "--rounding", "nearest")
+    assert "what enters the layers" not in report
     name = "transformer.layer.0.ffn.lin1"
     weight = random_weights.tensor(SMALL, f"{name}.weight", (50, 36))
     quantized, scale = int8(weight)
@@ -523,6 +578,8 @@ def test_usage_errors_have_status_2(model, tmp_path):
     assert "int4" in refused(model, tmp_path / "out", "--precision", "int4", status=2)
     assert "--sum-bits" in refused(model, tmp_path / "out", "--sum-bits", "8", status=2)
     assert "int8 only" in refused(model, tmp_path / "out", "--precision", "bf16", "--sum-bits", "16", status=2)
+    assert "--rounding" in refused(model, tmp_path / "out", "--rounding", "up", status=2)
+    assert "int8 only" in refused(model, tmp_path / "out", "--precision", "fp32", "--rounding", "nearest", status=2)
     for labels in ("", "A,", ",A", "A,A"):
         assert "--labels" in refused(model, tmp_path / "out", "--labels", labels, status=2)
     refused(model, tmp_path / "out", "more", status=2)
@@ -532,7 +589,7 @@ def test_usage_errors_have_status_2(model, tmp_path):
 def test_help_explains_itself():
     done = convert("--help")
     assert done.returncode == 0 and done.stderr == ""
-    for word in ("IN", "OUT", "--precision", "--labels", "--probe", "--force", "int8", "Examples"):
+    for word in ("IN", "OUT", "--precision", "--rounding", "--labels", "--probe", "--force", "int8", "Examples"):
         assert word in done.stdout
 
 

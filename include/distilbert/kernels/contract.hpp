@@ -131,13 +131,14 @@ struct Kernels {
   void (*linear_transposed)(const TransposedCall&); // weights of any precision
   /// y = x rounded to bf16, to nearest even; count is a multiple of 16
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
-  /// One row to int8: scale is the distance between the least and the largest of its values and zero, by 254, and
+  /// One row to int8, each x[k] multiplied by input_scale[k] first unless input_scale is null. Of these values,
+  /// scale is the distance between the least and the largest of its values and zero, by 254, and
   /// q - zero_point = x / scale rounded to nearest even, the same on every level. What follows GELU, and rows that one
   /// large value stretches to one side, are thus rounded in finer steps than max|x| / 127. The scale is 0 for a row
   /// that is not 2e-30 wide, NaN for a row that is not finite; x then counts as zeros. count is a multiple of 16.
   /// q is written in the form that linear_int8 of this table multiplies, quantized_bytes (1 or 2) each: a byte whose
   /// zero point lies where the row needs it, or 16 bits with a zero point of 0.
-  Quantization (*quantize)(const float* x, std::size_t count, std::byte* y);
+  Quantization (*quantize)(const float* x, const float* input_scale, std::size_t count, std::byte* y);
   std::size_t quantized_bytes;
   void (*attention)(const AttentionCall&);
   /// The same, on a level that multiplies bf16 faster with queries, keys, values and probabilities rounded to it.

@@ -160,10 +160,13 @@ inline void round_to_bf16(const float* x, std::size_t count, std::uint16_t* y) {
   std::transform(x, x + count, y, to_bf16);
 }
 
-inline Quantization quantize(const float* x, std::size_t count, std::byte* y) {
+inline Quantization quantize(const float* x, const float* input_scale, std::size_t count, std::byte* y) {
+  const auto row = [&](std::size_t i) -> F {
+    return input_scale ? F(lanes_at(x + i) * lanes_at(input_scale + i)) : F(lanes_at(x + i));
+  };
   F largest = F::Zero(), least = F::Zero(), not_finite = F::Zero();
   for (std::size_t i = 0; i < count; i += lanes) {
-    const auto xi = lanes_at(x + i);
+    const F xi = row(i);
     largest = largest.max(xi);
     least = least.min(xi);
     not_finite += xi * 0.0f;
@@ -176,7 +179,7 @@ inline Quantization quantize(const float* x, std::size_t count, std::byte* y) {
   }
   const float inverse = 127.0f / half;
   for (std::size_t i = 0; i < count; i += lanes)
-    lanes_at(q + i) = (lanes_at(x + i) * inverse).rint().cast<std::int16_t>();
+    lanes_at(q + i) = (row(i) * inverse).rint().cast<std::int16_t>();
   return {half / 127.0f, 0};
 }
 
@@ -280,7 +283,7 @@ struct Int8Attention {
       quantize_channel(call.v + p * lanes + d, call.stride, call.length, panel, d);
   }
 
-  static Quantization encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, count, y); }
+  static Quantization encode(const float* x, std::size_t count, std::byte* y) { return quantize(x, nullptr, count, y); }
 
   static Quantization encode_softmax(float* scores, std::size_t count, std::byte* y) {
     const float bound = largest_of(scores, count);

@@ -83,7 +83,7 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
 
 /// A level that differs from another in its products of bytes, or of bf16.
 constexpr Kernels with_int8(Kernels level, std::string_view isa, void (*linear_int8)(const LinearCall<std::byte>&),
-                            Quantization (*quantize)(const float*, std::size_t, std::byte*),
+                            Quantization (*quantize)(const float*, const float*, std::size_t, std::byte*),
                             std::size_t quantized_bytes, void (*attention_int8)(const AttentionCall&)) {
   level.isa = isa;
   level.linear_int8 = linear_int8;

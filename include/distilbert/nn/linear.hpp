@@ -49,7 +49,8 @@ public:
       const std::size_t row_bytes = weights_.in * kernels.quantized_bytes;
       workspace.share(rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
         for (std::size_t r = first; r < last; ++r)
-          quantization[r] = kernels.quantize(x.data() + r * weights_.in, weights_.in, quantized + r * row_bytes);
+          quantization[r] = kernels.quantize(x.data() + r * weights_.in, weights_.input_scale, weights_.in,
+                                             quantized + r * row_bytes);
       });
       multiply(kernels.linear_int8, quantized, quantization, rows, y, channels, workspace, epilogue);
       break;
@@ -63,6 +64,10 @@ public:
                           std::size_t y_stride, float* scratch, const Kernels& kernels) const {
     kernels.linear_transposed(
         {x, x_stride, rows, weights_, channels.first / lanes, channels.last / lanes, scratch, y, y_stride});
+    if (weights_.input_scale)
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t k = 0; k < weights_.in; ++k)
+          y[r * y_stride + k] *= weights_.input_scale[k];
   }
 
   Precision precision() const { return weights_.precision; }

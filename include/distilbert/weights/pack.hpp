@@ -1,6 +1,7 @@
 #pragma once
 // Packing: fp32 matrices, as a checkpoint holds them, into the layout of packed_layout.hpp. The loader of Hugging Face
-// directories and distilbert-convert both pack with these functions, so a converted model has the very same bytes.
+// directories and distilbert-convert both pack with these functions, so a converted model has the very same bytes,
+// unless the converter chose the roundings of int8 itself (LinearRounding).
 
 #include <algorithm>
 #include <cmath>
@@ -66,6 +67,11 @@ inline float int8_scale_for_16_bits(const float* matrix, std::size_t row, Blocks
   return scale < std::numeric_limits<float>::min() ? 0 : scale;
 }
 
+/// The scale of row `row` for sums of 16 or 32 bits.
+inline float int8_scale(const float* matrix, std::size_t row, Blocks in, int sum_bits) {
+  return sum_bits == 16 ? int8_scale_for_16_bits(matrix, row, in) : int8_scale(matrix, row, in.logical());
+}
+
 /// w / scale rounded to the nearest integer, ties to even; 0 where the scale is 0. The clamp matters only for rows of
 /// subnormal weights, whose scale is itself rounded coarsely.
 inline std::int8_t to_int8(float w, float scale) {
@@ -112,9 +118,10 @@ inline void pack_channel_int8(const float* row, Blocks in, std::size_t channel, 
 
 /// Packs a linear layer: weight [out.logical()][in.logical()] row-major, bias [out.logical()] or null for none, into
 /// `panels`, packed_linear_bytes(precision, out, in) bytes aligned to packed_alignment, all of which are written.
-/// sum_bits, 32 or 16, matters to int8 only. Throws non_finite_weight (int8 only) with row and column.
+/// sum_bits, 32 or 16, matters to int8 only, as does scales [out.logical()]: the steps that the weights lie on already,
+/// null to choose them by int8_scale(). Throws non_finite_weight (int8 only) with row and column.
 inline void pack_linear(const float* weight, const float* bias, Blocks out, Blocks in, Precision precision,
-                        unsigned char* panels, int sum_bits = 32) {
+                        unsigned char* panels, int sum_bits = 32, const float* scales = nullptr) {
   const std::size_t bytes = panel_bytes(precision, in.packed());
   std::memset(panels, 0, packed_linear_bytes(precision, out, in));
   for (std::size_t row = 0; row < out.logical(); ++row) {
@@ -129,13 +136,19 @@ inline void pack_linear(const float* weight, const float* bias, Blocks out, Bloc
     case Precision::fp32: detail::pack_channel<float>(w, in, channel, weights, [](float x) { return x; }); break;
     case Precision::bf16: detail::pack_channel<std::uint16_t>(w, in, channel, weights, to_bf16); break;
     case Precision::int8: {
-      const float scale =
-          sum_bits == 16 ? int8_scale_for_16_bits(weight, row, in) : int8_scale(weight, row, in.logical());
+      const float scale = scales ? scales[row] : int8_scale(weight, row, in, sum_bits);
       detail::pack_channel_int8(w, in, channel, scale, panel);
       break;
     }
     }
   }
+}
+
+/// Packs one number for each column, [in.logical()], into [in.packed()] floats, all of which are written.
+inline void pack_columns(const float* columns, Blocks in, unsigned char* to) {
+  std::memset(to, 0, in.packed() * sizeof(float));
+  for (std::size_t block = 0; block < in.count; ++block)
+    std::memcpy(to + block * padded(in.size) * sizeof(float), columns + block * in.size, in.size * sizeof(float));
 }
 
 /// Packs an embedding table: weight [rows][dim] into `packed`, [rows][padded(dim)] elements of the precision, and for

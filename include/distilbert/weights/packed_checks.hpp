@@ -37,7 +37,7 @@ inline bool is_finite(const PackedLayer& layer) {
     for (const unsigned char* p = first.data; p != first.data + first.bytes; p += panel)
       if (!all_finite<std::uint32_t>(p, header) || !weights_finite(p + skipped, panel - skipped))
         return false;
-    return true;
+    return layer.tensors.size() == 1 || all_finite<std::uint32_t>(layer.tensors[1].data, layer.tensors[1].bytes / 4);
   }
   const bool second_finite =
       layer.tensors.size() == 1 || all_finite<std::uint32_t>(layer.tensors[1].data, layer.tensors[1].bytes / 4);

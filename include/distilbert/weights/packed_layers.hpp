@@ -23,6 +23,7 @@ namespace distilbert {
 /// joined; "embeddings.token_type_embeddings" holds what token types 1, 2, ... have more than type 0, which is part of
 /// the positions.
 ///   linear      out x in             "<name>.packed"  U8 [panels, bytes of a panel]
+///                                    "<name>.input_scale"  F32 [padded columns], int8 only, and not in every model
 ///   embedding   out rows, in columns "<name>.weight"  F32, BF16 or I8 [padded rows, padded columns]
 ///                                    "<name>.scale"   F32 [padded rows], int8 only
 ///   layer_norm  in columns           "<name>.weight", "<name>.bias"  F32 [padded columns]
@@ -35,6 +36,20 @@ struct PackedLayer {
   Precision precision;
   Blocks out, in;
   std::vector<TensorView> tensors; // in the order above
+};
+
+/// A way to round linear layers to int8, in place of pack_linear's own.
+class LinearRounding {
+public:
+  virtual ~LinearRounding() = default;
+
+  /// The input scale that the layer gets, [in.logical()]; null for none.
+  virtual const float* input_scale(const std::string& layer) const = 0;
+
+  /// Makes weight, [out.logical()][in.logical()] as the checkpoint has it, one for scaled inputs, and rounds it to
+  /// multiples, from -127 to 127, of the scales that are returned, [out.logical()]. Returns none, and leaves the weight
+  /// alone, for a layer that is to be rounded as ever.
+  virtual std::vector<float> round(const PackedLayer& layer, std::vector<float>& weight) const = 0;
 };
 
 namespace detail {
@@ -83,8 +98,8 @@ inline bool classifies_texts(const HasLayer& has) { return has("pre_classifier")
 
 /// The layers of a model in order of use, their tensors without memory yet. No product here leaves 64 bits: see
 /// ConfigLimits.
-inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Precision precision,
-                                              const HasLayer& has) {
+inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Precision precision, const HasLayer& has,
+                                              const HasLayer& has_input_scale) {
   const Blocks dim{1, config.dim}, hidden_dim{1, config.hidden_dim};
   const Blocks heads{config.n_heads, config.head_dim()}, qkv{3 * config.n_heads, config.head_dim()};
   std::vector<PackedLayer> layers;
@@ -115,6 +130,10 @@ inline std::vector<PackedLayer> packed_layers(const DistilBertConfig& config, Pr
     layers.push_back(packed_layer_norm("vocab_layer_norm", config.dim));
   if (has("vocab_projector"))
     layers.push_back(packed_linear("vocab_projector", precision, {1, config.vocab_size}, dim));
+  for (PackedLayer& layer : layers)
+    if (layer.kind == PackedLayer::Kind::linear && layer.precision == Precision::int8 &&
+        has_input_scale(layer.name.c_str()))
+      layer.tensors.push_back(unplaced(layer.name + ".input_scale", Dtype::f32, {layer.in.packed()}));
   return layers;
 }
 
@@ -164,13 +183,20 @@ inline std::vector<float> read_parameter(const Checkpoint& checkpoint, const Pac
              : checkpoint.read(layer.name + parameter);
 }
 
-/// Fills the memory of a layer's tensors, which begins at `to`.
-inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, int sum_bits, unsigned char* to) {
-  const std::vector<float> weight = read_parameter(checkpoint, layer, ".weight");
+/// Fills the memory of a layer's tensors, which begins at `to`. `rounding` may be null.
+inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, int sum_bits,
+                       const LinearRounding* rounding, unsigned char* to) {
+  std::vector<float> weight = read_parameter(checkpoint, layer, ".weight");
   switch (layer.kind) {
   case PackedLayer::Kind::linear: {
     const std::vector<float> bias = read_parameter(checkpoint, layer, ".bias");
-    pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to, sum_bits);
+    std::vector<float> scales;
+    if (rounding && layer.precision == Precision::int8)
+      scales = rounding->round(layer, weight);
+    pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to, sum_bits,
+                scales.empty() ? nullptr : scales.data());
+    if (layer.tensors.size() > 1)
+      pack_columns(rounding->input_scale(layer.name), layer.in, to + layer.tensors[0].bytes);
     break;
   }
   case PackedLayer::Kind::embedding: {

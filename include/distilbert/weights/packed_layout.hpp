@@ -18,6 +18,10 @@
 // the negative ones: with activations stored in [0, 255] no sum leaves 255 * 128 < 2^15. Else the layout, and the
 // results of every kernel, are the same.
 //
+// An int8 layer may come with an input scale, f32[in]: then W is for activations x[k] * input_scale[k] (Xiao et al.
+// 2022, SmoothQuant), which are multiplied before they are rounded, so that a few large ones do not take the steps of
+// the rest.
+//
 // Embedding table: rows of padded(dim) elements (f32, bf16 or s8), end to end; for int8 one f32 scale for each row.
 // LayerNorm weight and bias: f32[padded(dim)].
 //
@@ -39,6 +43,8 @@ inline constexpr std::size_t lanes = 16;
 inline constexpr std::size_t packed_alignment = 64;
 /// Written into converted files; a reader refuses any other number.
 inline constexpr int packed_layout_version = 2;
+/// The same with input scales, which a reader that knows only the former would leave out.
+inline constexpr int packed_layout_version_with_input_scales = 3;
 
 /// n rounded up to whole lanes. n must be at most SIZE_MAX - 15.
 constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * lanes; }
@@ -71,6 +77,7 @@ struct PackedLinear {
   std::size_t out = 0;                   // packed output channels, a multiple of 16
   std::size_t in = 0;                    // packed input channels, a multiple of 16
   const unsigned char* panels = nullptr; // [out / 16][panel_bytes(precision, in)]
+  const float* input_scale = nullptr;    // [in], or null for none; int8 only
 
   std::size_t panel_count() const { return out / lanes; }
   const unsigned char* panel(std::size_t p) const { return panels + p * panel_bytes(precision, in); }

@@ -1,6 +1,7 @@
 #pragma once
 // A whole model in the packed layout, however it came: views of a converted file where it is mapped, or packed in
-// memory from a Hugging Face checkpoint. Both have the same tensors, byte for byte.
+// memory from a Hugging Face checkpoint. Both have the same tensors, byte for byte, where both round to the nearest
+// step.
 
 #include <algorithm>
 #include <cstddef>
@@ -34,7 +35,7 @@ namespace distilbert {
 namespace packed_metadata {
 inline constexpr const char* format = "format";                   // always format_value; marks the file as converted
 inline constexpr const char* format_value = "distilbert.cpp";     //
-inline constexpr const char* layout_version = "layout_version";   // packed_layout_version
+inline constexpr const char* layout_version = "layout_version";   // packed_layout_version, or that with input scales
 inline constexpr const char* precision = "precision";             // precision_name()
 inline constexpr const char* sum_bits = "sum_bits";               // "16" or "32"; a file without it has 32
 inline constexpr const char* sizes = "sizes";                     // detail::sizes_text(): config.json must agree
@@ -70,21 +71,24 @@ public:
   static bool is_converted(const SafeTensors& file);
 
   /// Views of a converted file, every size of which is checked against config.
-  /// Errors: invalid_packed_model (another layout version, unknown precision or bits, broken probe, unaligned),
+  /// Errors: invalid_packed_model (an unknown layout version, unknown precision or bits, broken probe, unaligned),
   /// missing_tensor, wrong_shape.
   static PackedModel from_file(const SafeTensors& file, const DistilBertConfig& config);
 
   /// Packs a checkpoint into memory of its own: as much as the packed tensors take, plus one layer in fp32 on the way.
   /// progress(done, total), if given, is called after each layer with bytes; what it throws ends the packing.
-  /// sum_bits is that of LoadOptions.
+  /// sum_bits is that of LoadOptions; `rounding`, which is for int8, may be null.
   /// Errors: non_finite_weight (int8 only) with the layer's name, out_of_memory, invalid_argument for other bits.
   static PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
                           const std::function<void(std::size_t done, std::size_t total)>& progress = {},
-                          int sum_bits = 32);
+                          int sum_bits = 32, const LinearRounding* rounding = nullptr);
 
   Precision precision() const { return state_->precision; }
   /// Bits that sums of int8 products need: 32, or 16 (see packed_layout.hpp); 32 in any other precision.
   int sum_bits() const { return state_->sum_bits; }
+
+  /// Whether a layer has an input scale.
+  bool has_input_scales() const;
 
   /// Whether the model has the layer: "pre_classifier", "classifier", "qa_outputs", "vocab_transform",
   /// "vocab_layer_norm", "vocab_projector", "embeddings.token_type_embeddings".
@@ -200,8 +204,10 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   if (!is_converted(file))
     detail::throw_invalid_packed_model("it was not written by distilbert-convert");
   const std::string_view layout = detail::metadata_value(file, packed_metadata::layout_version);
-  if (layout != std::to_string(packed_layout_version))
-    detail::throw_invalid_packed_model("layout version " + std::to_string(packed_layout_version) + " expected, " +
+  const bool input_scales = layout == std::to_string(packed_layout_version_with_input_scales);
+  if (!input_scales && layout != std::to_string(packed_layout_version))
+    detail::throw_invalid_packed_model("layout version " + std::to_string(packed_layout_version) + " or " +
+                                       std::to_string(packed_layout_version_with_input_scales) + " expected, " +
                                        detail::quote(layout) + " found");
   const std::string_view precision_text = detail::metadata_value(file, packed_metadata::precision);
   const std::optional<Precision> precision = precision_from_name(precision_text);
@@ -220,7 +226,10 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
   if (const std::string_view found = detail::metadata_value(file, packed_metadata::sizes); found != sizes)
     throw Error(ErrorCode::wrong_shape,
                 "config.json says " + sizes + "; the model was converted with " + detail::quote(found, 200));
-  State state{*precision,   sum_bits,     detail::packed_layers(config, *precision, has),
+  const auto has_input_scale = [&](const char* layer) {
+    return input_scales && file.find(std::string(layer) + ".input_scale");
+  };
+  State state{*precision,   sum_bits,     detail::packed_layers(config, *precision, has, has_input_scale),
               std::nullopt, std::nullopt, file.owner()};
   for (PackedLayer& layer : state.layers) {
     for (TensorView& tensor : layer.tensors) {
@@ -250,13 +259,15 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
 
 inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
                                      const std::function<void(std::size_t done, std::size_t total)>& progress,
-                                     int sum_bits) {
+                                     int sum_bits, const LinearRounding* rounding) {
   if (!detail::is_sum_bits(sum_bits, precision))
     throw Error(ErrorCode::invalid_argument, "weights for sums of " + std::to_string(sum_bits) + " bits in " +
                                                  std::string(precision_name(precision)) +
                                                  "; 32 expected, or 16 in int8");
   const auto has = [&](const char* layer) { return checkpoint.has(std::string(layer) + ".weight"); };
-  State state{precision, sum_bits, detail::packed_layers(config, precision, has), std::nullopt, std::nullopt, nullptr};
+  const auto has_input_scale = [&](const char* layer) { return rounding && rounding->input_scale(layer); };
+  State state{precision,    sum_bits,     detail::packed_layers(config, precision, has, has_input_scale),
+              std::nullopt, std::nullopt, nullptr};
   std::size_t total = 0;
   for (const PackedLayer& layer : state.layers)
     for (const TensorView& tensor : layer.tensors)
@@ -267,7 +278,7 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
   std::size_t done = 0;
   for (PackedLayer& layer : state.layers) {
     try {
-      detail::pack_layer(checkpoint, layer, sum_bits, memory->data() + done);
+      detail::pack_layer(checkpoint, layer, sum_bits, rounding, memory->data() + done);
     } catch (const Error& e) {
       rethrow_within(detail::quote(layer.name), e);
     } catch (const std::bad_alloc&) {
@@ -281,6 +292,12 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
       progress(done, total);
   }
   return PackedModel(std::move(state));
+}
+
+inline bool PackedModel::has_input_scales() const {
+  return std::any_of(state_->layers.begin(), state_->layers.end(), [](const PackedLayer& layer) {
+    return layer.kind == PackedLayer::Kind::linear && layer.tensors.size() > 1;
+  });
 }
 
 inline const PackedLayer* PackedModel::find(std::string_view name) const {
@@ -306,7 +323,8 @@ inline const PackedLayer& PackedModel::get(PackedLayer::Kind kind, std::string_v
 
 inline PackedLinear PackedModel::linear(std::string_view name, Blocks out, Blocks in) const {
   const PackedLayer& layer = get(PackedLayer::Kind::linear, name, out, in);
-  return {layer.precision, out.packed(), in.packed(), layer.tensors[0].data};
+  return {layer.precision, out.packed(), in.packed(), layer.tensors[0].data,
+          layer.tensors.size() > 1 ? reinterpret_cast<const float*>(layer.tensors[1].data) : nullptr};
 }
 
 inline PackedEmbedding PackedModel::embedding(std::string_view name, std::size_t rows, std::size_t dim) const {
