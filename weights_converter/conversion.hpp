@@ -39,6 +39,7 @@ struct Conversion {
   std::string source_sha256;
   FileSummary source, converted;
   distilbert::PackedModel exact, packed; // in fp32, and in the precision asked for
+  bool calibrated;                       // any layer, see CalibratedRounding
   std::string probe_text;
   distilbert::Probe exact_answer, answer;
 };

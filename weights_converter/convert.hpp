@@ -102,6 +102,11 @@ inline std::vector<std::int32_t> tokenize(const std::string& text, const Tokeniz
                                           const DistilBertConfig& config) {
   std::vector<std::int32_t> ids;
   tokenizer.append_ids(text, config.max_position_embeddings, ids);
+  for (const std::int32_t id : ids)
+    if (id < 0 || static_cast<std::size_t>(id) >= config.vocab_size)
+      throw Error(ErrorCode::invalid_token_id, distilbert::detail::quote(text, 200) + " has the token id " +
+                                                   std::to_string(id) + ", the model knows 0 to " +
+                                                   std::to_string(config.vocab_size - 1));
   return ids;
 }
 
@@ -152,6 +157,8 @@ inline Conversion convert(const Options& options, Environment& environment) {
   checkpoint.check_finite();
   const auto packed_bytes = [&](std::size_t done, std::size_t total) { environment.progress("packed", done, total); };
   std::optional<CalibratedRounding> rounding;
+  if (options.precision != Precision::int8 && options.rounding != Rounding::calibrated)
+    throw Error(ErrorCode::invalid_argument, "rounding has a choice in int8 only");
   if (options.precision == Precision::int8 && options.rounding == Rounding::calibrated)
     rounding.emplace(checkpoint, config, options.sum_bits, tokenize("", tokenizer, config), environment);
   const PackedModel packed = PackedModel::pack(checkpoint, config, options.precision, packed_bytes, options.sum_bits,
@@ -197,6 +204,7 @@ inline Conversion convert(const Options& options, Environment& environment) {
           {converted.tensors().size(), fs::file_size(options.out / model_name)},
           exact,
           packed,
+          rounding && rounding->any(),
           options.probe,
           exact_answer,
           packed_answer};

@@ -59,7 +59,7 @@ inline void print_rounding_errors(const Conversion& conversion) {
   }
   print("all of them", all);
   fmt::print("  (mean error relative to the mean size of the weights)\n");
-  if (conversion.packed.has_input_scales())
+  if (conversion.calibrated)
     fmt::print("  (rounded by what enters the layers: these errors are larger than to the nearest steps, and those of\n"
                "  what the layers put out smaller)\n");
 }

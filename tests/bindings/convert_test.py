@@ -57,6 +57,8 @@ def test_rounding(tiny, tmp_path):
     assert (TextClassifier.from_pretrained(tmp_path / "calibrated").logits(TEXTS) != as_loaded).any()
     with pytest.raises(ValueError, match='rounding is "up", possible are "calibrated", "nearest"'):
         convert(tiny, tmp_path / "none", rounding="up")
+    with pytest.raises(ValueError, match="in int8 only"):
+        convert(tiny, tmp_path / "none", "bf16", rounding="nearest")
 
 
 def test_the_hash_of_the_source_goes_along(tiny, tmp_path):

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ struct UnpackedLinear {
 
 /// Weight [out][in] and bias [out] without padding.
 inline UnpackedLinear unpack(const PackedLinear& packed, Blocks out, Blocks in) {
+  if (packed.input_scale)
+    throw std::invalid_argument("input scales are not read here");
   UnpackedLinear linear;
   const auto float_at = [](const unsigned char* p) {
     float value;

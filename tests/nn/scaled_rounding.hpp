@@ -26,16 +26,16 @@ public:
       }
   }
 
-  const float* input_scale(const std::string& layer) const override {
+  const std::vector<float>* input_scale(const std::string& layer) const override {
     const auto found = scales_.find(layer);
-    return found == scales_.end() ? nullptr : found->second.data();
+    return found == scales_.end() ? nullptr : &found->second;
   }
 
   std::vector<float> round(const PackedLayer& layer, std::vector<float>& weight) const override {
     std::vector<float> steps;
-    if (const float* scale = input_scale(layer.name)) {
+    if (const std::vector<float>* scale = input_scale(layer.name)) {
       for (std::size_t i = 0; i < weight.size(); ++i)
-        weight[i] /= scale[i % layer.in.logical()];
+        weight[i] /= (*scale)[i % scale->size()];
       for (std::size_t row = 0; row < layer.out.logical(); ++row)
         steps.push_back(int8_scale(weight.data(), row, layer.in, sum_bits_));
     }

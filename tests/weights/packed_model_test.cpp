@@ -768,10 +768,10 @@ TEST_CASE("input scales: packed beside the weights they are for, read where the 
   const PackedLinear linear = scaled.linear(out_lin, dim, heads);
   REQUIRE(linear.input_scale != nullptr);
   for (std::size_t k = 0; k < 48; ++k)
-    CHECK(linear.input_scale[k] == (k % 16 < 12 ? rounding.input_scale(out_lin)[k / 16 * 12 + k % 16] : 0.0f));
+    CHECK(linear.input_scale[k] == (k % 16 < 12 ? rounding.input_scale(out_lin)->at(k / 16 * 12 + k % 16) : 0.0f));
   std::vector<float> weight = model.checkpoint().read(std::string(out_lin) + ".weight");
   for (std::size_t i = 0; i < weight.size(); ++i)
-    weight[i] /= rounding.input_scale(out_lin)[i % 36];
+    weight[i] /= rounding.input_scale(out_lin)->at(i % 36);
   const auto bias = model.checkpoint().read(std::string(out_lin) + ".bias");
   CHECK(bytes_of(layer_of(scaled, out_lin).tensors[0]) == packed(weight, bias, dim, heads, Precision::int8));
   CHECK(bytes_of(layer_of(scaled, "pre_classifier").tensors[0]) ==
@@ -807,6 +807,49 @@ TEST_CASE("input scales: packed beside the weights they are for, read where the 
   });
   REQUIRE(shorter);
   CHECK(shorter->code() == ErrorCode::wrong_shape);
+  const auto in_bf16 = with([](auto& tensor) {
+    tensor.dtype = "BF16";
+    tensor.bytes.resize(48 * 2);
+  });
+  REQUIRE(in_bf16);
+  CHECK(in_bf16->code() == ErrorCode::wrong_shape);
+  model.write(stored_tensors(scaled), metadata, 4);
+  CHECK(code_of([&] { model.load(); }) == ErrorCode::invalid_packed_model);
+
+  model.write(stored_tensors(scaled), metadata_for(Precision::int8)); // layout 2 has none, whatever lies in the file
+  CHECK_FALSE(model.load(options).has_input_scales());
+  Metadata fp32 = metadata_for(Precision::fp32);
+  fp32["layout_version"] = "3";
+  model.write(stored_tensors(model.packed(Precision::fp32)), fp32);
+  CHECK_FALSE(model.load(options).has_input_scales());
+}
+
+TEST_CASE("a rounding whose scales do not fit the layer is refused") {
+  struct Wrong : test::ScaledRounding {
+    Wrong(const Shape& shape, std::function<void(std::vector<float>&, std::vector<float>&)> spoil)
+        : test::ScaledRounding(shape), change(std::move(spoil)) {}
+    std::vector<float> round(const PackedLayer& layer, std::vector<float>& weight) const override {
+      std::vector<float> scales = test::ScaledRounding::round(layer, weight);
+      change(weight, scales);
+      return scales;
+    }
+    std::function<void(std::vector<float>&, std::vector<float>&)> change;
+  };
+  const Loaded model(odd_shape());
+  const auto code_with = [&](auto change) {
+    const Wrong rounding(odd_shape(), change);
+    return code_of([&] { PackedModel::pack(model.checkpoint(), model.config, Precision::int8, {}, 32, &rounding); });
+  };
+  using Floats = std::vector<float>;
+  CHECK(code_with([](Floats&, Floats&) {}) == std::nullopt);
+  CHECK(code_with([](Floats&, Floats& scales) { scales.clear(); }) == ErrorCode::invalid_argument);
+  CHECK(code_with([](Floats&, Floats& scales) { scales.push_back(1); }) == ErrorCode::invalid_argument);
+  CHECK(code_with([](Floats& weight, Floats&) { weight.pop_back(); }) == ErrorCode::invalid_argument);
+  CHECK(code_with([](Floats&, Floats& scales) {
+          if (!scales.empty())
+            scales[0] = NAN;
+        }) == ErrorCode::invalid_argument);
+  CHECK(code_with([](Floats& weight, Floats&) { weight[1] = INFINITY; }) == ErrorCode::non_finite_weight);
 }
 
 TEST_CASE("check_finite finds a NaN or an infinity in every kind of tensor") {

@@ -154,13 +154,17 @@ TEST_CASE("each weight is rounded from where least squares puts it, given those 
   const PackedModel packed = source.pack(&rounding), nearest = source.pack(nullptr);
   const auto texts = convert::calibration_texts(empty_text, source.config);
   const auto entering = inputs(source);
-  const std::pair<std::string, std::pair<Blocks, Blocks>> layers[] = {{lin1, {{1, 50}, {1, 36}}},
-                                                                      {out_lin, {{1, 36}, {3, 12}}}};
-  for (const auto& [name, blocks] : layers) {
+  struct {
+    std::string name;
+    Blocks out, in;
+  } const layers[] = {{lin1, {1, 50}, {1, 36}}, {out_lin, {1, 36}, {3, 12}}};
+  for (const auto& layer : layers) {
+    const std::string& name = layer.name;
+    const Blocks out = layer.out, in = layer.in;
     CAPTURE(name);
-    const auto& [out, in] = blocks;
     const std::size_t columns = in.logical();
-    const float* input_scale = rounding.input_scale(name);
+    const std::vector<float>* input_scales = rounding.input_scale(name);
+    const float* input_scale = input_scales ? input_scales->data() : nullptr;
     CHECK((input_scale != nullptr) == (name == lin1));
     const Matrix& x = entering.at(name);
     const auto tokens = static_cast<std::size_t>(x.rows());
@@ -226,7 +230,8 @@ TEST_CASE("each weight is rounded from where least squares puts it, given those 
         plain_error += plain_off * plain_off;
       }
     }
-    MESSAGE(name << ": the same " << same << " of " << weight.size() << ", error " << error / plain_error);
+    CAPTURE(same);
+    CAPTURE(error / plain_error);
     CHECK(same >= weight.size() * 99 / 100); // one that lies between two steps changes those after it
     CHECK(error < 0.8 * plain_error);
   }
@@ -245,6 +250,10 @@ TEST_CASE("weights on steps of int8 stay there") {
   const Source source(shape);
   CHECK(source.rounding().any());
   CHECK_FALSE(Source(shape, test::unpacked_tensors(source.pack(nullptr), source.config)).rounding().any());
+
+  Shape in_f16 = shape;
+  in_f16.dtype = "F16";
+  CHECK_FALSE(Source(in_f16, test::unpacked_tensors(source.pack(nullptr), source.config)).rounding().any());
 
   auto tensors = test::random_tensors(shape); // two weights of 63 add up to 126, four of 31 to 124
   for (auto& tensor : tensors)
@@ -271,6 +280,22 @@ TEST_CASE("numbers that overflow on the way are rounded to the nearest step") {
   CHECK_NOTHROW(packed.check_finite());
   CHECK(packed.linear("transformer.layer.0.ffn.lin1", {1, 50}, {1, 36}).input_scale != nullptr);
   CHECK(packed.linear("transformer.layer.2.ffn.lin1", {1, 50}, {1, 36}).input_scale == nullptr);
+}
+
+TEST_CASE("errors that overflow while a layer is rounded pull nothing") {
+  auto tensors = test::random_tensors(shape);
+  for (auto& tensor : tensors) { // finite activations of 1e4 and of 0, weights of up to 1e38
+    if (tensor.name == "transformer.layer.1.ffn.lin1.bias")
+      for (std::size_t i = 0; i < tensor.values.size(); ++i)
+        tensor.values[i] = i % 2 == 0 ? 1e4f : -1e4f;
+    if (tensor.name == "transformer.layer.1.ffn.lin2.weight")
+      for (std::size_t i = 0; i < tensor.values.size(); ++i)
+        tensor.values[i] *= i % 3 == 0 ? 1e38f : 1e30f;
+  }
+  const Source source(shape, tensors);
+  const CalibratedRounding rounding = source.rounding();
+  CHECK(inputs(source).at("transformer.layer.1.ffn.lin2").allFinite());
+  CHECK_NOTHROW(source.pack(&rounding).check_finite());
 }
 
 TEST_CASE("what the environment throws ends it") {

@@ -225,6 +225,14 @@ def test_a_model_of_few_positions_is_calibrated_by_what_fits(tmp_path):
         converted(tmp_path / str(positions), tmp_path / f"out{positions}", "--probe", "")
 
 
+@pytest.mark.parametrize("word", ["[SEP]", "w7"])
+def test_a_word_piece_beyond_the_model_s_is_told(model, tmp_path, word):
+    """Of the probe, or of the texts that int8 is calibrated by."""
+    vocabulary = (model / "vocab.txt").read_text()
+    (model / "vocab.txt").write_text(vocabulary.replace(f"{word}\n", "another\n") + f"{word}\n")
+    assert "the model knows 0 to 52" in refused(model, tmp_path / "out", "--probe", "w7")
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("shape", [SMALL, BERT], ids=["distilbert", "bert"])
 def test_packed_bytes_are_those_of_a_naive_packing(tmp_path, shape, precision):

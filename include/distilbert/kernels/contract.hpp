@@ -35,7 +35,8 @@ struct Quantization {
 
 /// y[r][c] = epilogue( sum_k x[r][k] * W[c][k] + bias[c] ) for the channels c of panels [first_panel, last_panel).
 /// X is float for fp32 weights, std::uint16_t (the bits of a bf16) for bf16 weights, std::byte for int8 weights: x is
-/// then what `quantize` of the same table wrote, Kernels::quantized_bytes for each activation.
+/// then what `quantize` of the same table wrote, Kernels::quantized_bytes for each activation, the weights' input scale
+/// included.
 /// fp32, bf16: the sum starts at the bias. int8: the sum s of the products (q - zero_point) * w is exact in 32 bits,
 /// and y = float(s) * (x_quantization[r].scale * scale[c]) + bias[c].
 template <class X> struct LinearCall {
@@ -51,7 +52,8 @@ template <class X> struct LinearCall {
 };
 
 /// The other way through a linear layer, without its bias: y[r][k] = sum over c of x[r][c] * W[16 first_panel + c][k],
-/// for the channels of panels [first_panel, last_panel). Weights of int8 and bf16 are widened, x stays fp32.
+/// for the channels of panels [first_panel, last_panel). Weights of int8 and bf16 are widened, x stays fp32; an
+/// input scale is not applied, y[k] being for the caller to multiply by it.
 /// A group of 4, 2 or 1 consecutive k of int8, bf16 or fp32 has sixteen partial sums: of the group's i-th k, number
 /// m is that of the channels whose remainder by 16 / group is m. They are added in rising order.
 struct TransposedCall {
@@ -131,11 +133,11 @@ struct Kernels {
   void (*linear_transposed)(const TransposedCall&); // weights of any precision
   /// y = x rounded to bf16, to nearest even; count is a multiple of 16
   void (*round_to_bf16)(const float* x, std::size_t count, std::uint16_t* y);
-  /// One row to int8, each x[k] multiplied by input_scale[k] first unless input_scale is null. Of these values,
-  /// scale is the distance between the least and the largest of its values and zero, by 254, and
-  /// q - zero_point = x / scale rounded to nearest even, the same on every level. What follows GELU, and rows that one
-  /// large value stretches to one side, are thus rounded in finer steps than max|x| / 127. The scale is 0 for a row
-  /// that is not 2e-30 wide, NaN for a row that is not finite; x then counts as zeros. count is a multiple of 16.
+  /// One row to int8, its values being x[k] * input_scale[k], or x[k] if input_scale is null: scale is the distance
+  /// between the least and the largest of its values and zero, by 254, and q - zero_point = value / scale rounded to
+  /// nearest even, the same on every level. What follows GELU, and rows that one large value stretches to one side, are
+  /// thus rounded in finer steps than max|value| / 127. The scale is 0 for a row that is not 2e-30 wide, NaN for a row
+  /// that is not finite; the values then count as zeros. count is a multiple of 16.
   /// q is written in the form that linear_int8 of this table multiplies, quantized_bytes (1 or 2) each: a byte whose
   /// zero point lies where the row needs it, or 16 bits with a zero point of 0.
   Quantization (*quantize)(const float* x, const float* input_scale, std::size_t count, std::byte* y);

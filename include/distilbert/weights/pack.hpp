@@ -118,8 +118,8 @@ inline void pack_channel_int8(const float* row, Blocks in, std::size_t channel, 
 
 /// Packs a linear layer: weight [out.logical()][in.logical()] row-major, bias [out.logical()] or null for none, into
 /// `panels`, packed_linear_bytes(precision, out, in) bytes aligned to packed_alignment, all of which are written.
-/// sum_bits, 32 or 16, matters to int8 only, as does scales [out.logical()]: the steps that the weights lie on already,
-/// null to choose them by int8_scale(). Throws non_finite_weight (int8 only) with row and column.
+/// sum_bits, 32 or 16, matters to int8 only, as does scales [out.logical()], finite: null to choose them by
+/// int8_scale(). Throws non_finite_weight (int8 only) with row and column.
 inline void pack_linear(const float* weight, const float* bias, Blocks out, Blocks in, Precision precision,
                         unsigned char* panels, int sum_bits = 32, const float* scales = nullptr) {
   const std::size_t bytes = panel_bytes(precision, in.packed());
@@ -136,8 +136,8 @@ inline void pack_linear(const float* weight, const float* bias, Blocks out, Bloc
     case Precision::fp32: detail::pack_channel<float>(w, in, channel, weights, [](float x) { return x; }); break;
     case Precision::bf16: detail::pack_channel<std::uint16_t>(w, in, channel, weights, to_bf16); break;
     case Precision::int8: {
-      const float scale = scales ? scales[row] : int8_scale(weight, row, in, sum_bits);
-      detail::pack_channel_int8(w, in, channel, scale, panel);
+      const float scale = int8_scale(weight, row, in, sum_bits); // throws
+      detail::pack_channel_int8(w, in, channel, scales ? scales[row] : scale, panel);
       break;
     }
     }

@@ -2,6 +2,7 @@
 // The layers of a packed model: which there are, in which order, what their tensors are called, and how each is made
 // from the tensors of a checkpoint. Reading, packing and writing a converted model all go by this one table.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "../config.hpp"
+#include "../error.hpp"
 #include "checkpoint.hpp"
 #include "pack.hpp"
 #include "packed_layout.hpp"
@@ -38,17 +40,19 @@ struct PackedLayer {
   std::vector<TensorView> tensors; // in the order above
 };
 
-/// A way to round linear layers to int8, in place of pack_linear's own.
+/// A way to round linear layers to int8, in place of pack_linear's own. What does not have the sizes said here is
+/// refused with invalid_argument.
 class LinearRounding {
 public:
   virtual ~LinearRounding() = default;
 
   /// The input scale that the layer gets, [in.logical()]; null for none.
-  virtual const float* input_scale(const std::string& layer) const = 0;
+  virtual const std::vector<float>* input_scale(const std::string& layer) const = 0;
 
-  /// Makes weight, [out.logical()][in.logical()] as the checkpoint has it, one for scaled inputs, and rounds it to
-  /// multiples, from -127 to 127, of the scales that are returned, [out.logical()]. Returns none, and leaves the weight
-  /// alone, for a layer that is to be rounded as ever.
+  /// Changes weight, [out.logical()][in.logical()] as the checkpoint has it, and returns the scale of each row,
+  /// [out.logical()]: each weight then becomes the nearest of its multiples from -127 to 127. With an input scale the
+  /// weight must be made one for scaled inputs; with sums of 16 bits the multiples must keep what packed_layout.hpp
+  /// promises. Returns none for a layer without input scale that pack_linear is to round.
   virtual std::vector<float> round(const PackedLayer& layer, std::vector<float>& weight) const = 0;
 };
 
@@ -183,6 +187,22 @@ inline std::vector<float> read_parameter(const Checkpoint& checkpoint, const Pac
              : checkpoint.read(layer.name + parameter);
 }
 
+/// The scales of a layer's rows if `rounding`, which may be null, has any for it.
+inline std::vector<float> rounded_scales(const PackedLayer& layer, const LinearRounding* rounding,
+                                         std::vector<float>& weight) {
+  if (!rounding || layer.precision != Precision::int8)
+    return {};
+  const std::size_t size = weight.size();
+  std::vector<float> scales = rounding->round(layer, weight);
+  const std::vector<float>* input_scale = rounding->input_scale(layer.name);
+  if (weight.size() != size || (scales.empty() ? input_scale != nullptr : scales.size() != layer.out.logical()) ||
+      (input_scale && input_scale->size() != layer.in.logical()))
+    throw Error(ErrorCode::invalid_argument, "a rounding has scales of another size than the layer's");
+  if (!std::all_of(scales.begin(), scales.end(), [](float scale) { return std::isfinite(scale); }))
+    throw Error(ErrorCode::invalid_argument, "a rounding has scales that are not finite");
+  return scales;
+}
+
 /// Fills the memory of a layer's tensors, which begins at `to`. `rounding` may be null.
 inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, int sum_bits,
                        const LinearRounding* rounding, unsigned char* to) {
@@ -190,13 +210,11 @@ inline void pack_layer(const Checkpoint& checkpoint, const PackedLayer& layer, i
   switch (layer.kind) {
   case PackedLayer::Kind::linear: {
     const std::vector<float> bias = read_parameter(checkpoint, layer, ".bias");
-    std::vector<float> scales;
-    if (rounding && layer.precision == Precision::int8)
-      scales = rounding->round(layer, weight);
+    const std::vector<float> scales = rounded_scales(layer, rounding, weight);
     pack_linear(weight.data(), bias.data(), layer.out, layer.in, layer.precision, to, sum_bits,
                 scales.empty() ? nullptr : scales.data());
     if (layer.tensors.size() > 1)
-      pack_columns(rounding->input_scale(layer.name), layer.in, to + layer.tensors[0].bytes);
+      pack_columns(rounding->input_scale(layer.name)->data(), layer.in, to + layer.tensors[0].bytes);
     break;
   }
   case PackedLayer::Kind::embedding: {

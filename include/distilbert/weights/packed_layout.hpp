@@ -41,7 +41,7 @@ namespace distilbert {
 inline constexpr std::size_t lanes = 16;
 /// Every packed tensor starts at, and has the size of, a multiple of this many bytes.
 inline constexpr std::size_t packed_alignment = 64;
-/// Written into converted files; a reader refuses any other number.
+/// Written into converted files; a reader refuses any number but this and the next.
 inline constexpr int packed_layout_version = 2;
 /// The same with input scales, which a reader that knows only the former would leave out.
 inline constexpr int packed_layout_version_with_input_scales = 3;
