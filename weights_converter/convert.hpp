@@ -145,11 +145,14 @@ inline Conversion convert(const Options& options, Environment& environment) {
   const std::vector<fs::path> companion_names = companions(options.in);
   const DistilBertConfig config = read_config(options);
   check_directories(options);
+  if (options.precision != Precision::int8 && options.rounding != Rounding::calibrated)
+    throw Error(ErrorCode::invalid_argument, "rounding has a choice in int8 only");
   const Checkpoint checkpoint = read_checkpoint(options.in, config);
   if (!options.labels.empty() && !checkpoint.has("classifier.weight"))
     throw Error(ErrorCode::invalid_argument, "labels: the model has no classifier");
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.in);
-  const std::vector<std::int32_t> ids = tokenize(options.probe, tokenizer, config);
+  const std::vector<std::int32_t> ids = tokenize(options.probe, tokenizer, config),
+                                  empty_text = tokenize("", tokenizer, config);
 
   StagingDirectory staging(options.out);
   StagedFile& model_file = staging.create(model_name); // created first, it appears last
@@ -157,10 +160,8 @@ inline Conversion convert(const Options& options, Environment& environment) {
   checkpoint.check_finite();
   const auto packed_bytes = [&](std::size_t done, std::size_t total) { environment.progress("packed", done, total); };
   std::optional<CalibratedRounding> rounding;
-  if (options.precision != Precision::int8 && options.rounding != Rounding::calibrated)
-    throw Error(ErrorCode::invalid_argument, "rounding has a choice in int8 only");
   if (options.precision == Precision::int8 && options.rounding == Rounding::calibrated)
-    rounding.emplace(checkpoint, config, options.sum_bits, tokenize("", tokenizer, config), environment);
+    rounding.emplace(checkpoint, config, options.sum_bits, empty_text, environment);
   const PackedModel packed = PackedModel::pack(checkpoint, config, options.precision, packed_bytes, options.sum_bits,
                                                rounding ? &*rounding : nullptr);
   const PackedModel exact = options.precision == Precision::fp32

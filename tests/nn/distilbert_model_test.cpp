@@ -39,6 +39,20 @@ double root_mean_square(const Matrix& a, const Matrix& b) {
   return std::sqrt(squares / static_cast<double>(a.values.size()));
 }
 
+/// What one level computes, all that come after must repeat to the bit; but the portable one may round otherwise.
+class SameBits {
+public:
+  void check(std::string_view isa, const Matrix& found) {
+    if (!first_)
+      first_ = found;
+    else if (isa != "portable")
+      CHECK(difference(found, *first_) == 0);
+  }
+
+private:
+  std::optional<Matrix> first_;
+};
+
 } // namespace
 
 TEST_CASE("the encoder is its embeddings and its blocks, bit for bit") {
@@ -190,7 +204,7 @@ TEST_CASE("int8 weights for sums of 16 bits: each level takes its own kernels, a
   };
   const Matrix exact = run(fp32);
   const double noise = root_mean_square(run(any_sums), exact);
-  std::optional<Matrix> first, first_cls;
+  SameBits of_tokens, of_cls;
   for (const std::string_view isa : available_isas()) {
     CAPTURE(std::string(isa));
     set_isa(isa);
@@ -199,13 +213,8 @@ TEST_CASE("int8 weights for sums of 16 bits: each level takes its own kernels, a
     CHECK(root_mean_square(found, exact) > noise);
     CHECK(root_mean_square(found, exact) < 3 * noise);
     const Matrix cls = hidden_states(model.forward_cls(batch, workspace), 0, batch.texts());
-    if (!first) {
-      first = found;
-      first_cls = cls;
-    } else if (isa != "portable") { // which may round otherwise
-      CHECK(difference(found, *first) == 0);
-      CHECK(difference(cls, *first_cls) == 0);
-    }
+    of_tokens.check(isa, found);
+    of_cls.check(isa, cls);
     run(any_sums);
     CHECK(&workspace.kernels() == &active_kernels());
   }
@@ -235,20 +244,15 @@ TEST_CASE("input scales: the same model, in all its paths, and the same bits on 
     const DistilBertModel plain = load(Precision::int8, sum_bits, nullptr),
                           scaled = load(Precision::int8, sum_bits, &rounding);
     const double noise = root_mean_square(run(plain), exact), noise_cls = root_mean_square(run_cls(plain), exact_cls);
-    std::optional<Matrix> first, first_cls;
+    SameBits of_tokens, of_cls;
     for (const std::string_view isa : available_isas()) {
       CAPTURE(std::string(isa));
       set_isa(isa);
       const Matrix found = run(scaled), cls = run_cls(scaled);
       CHECK(root_mean_square(found, exact) < 3 * noise);
       CHECK(root_mean_square(cls, exact_cls) < 3 * noise_cls);
-      if (!first) {
-        first = found;
-        first_cls = cls;
-      } else if (isa != "portable") { // which may round otherwise
-        CHECK(difference(found, *first) == 0);
-        CHECK(difference(cls, *first_cls) == 0);
-      }
+      of_tokens.check(isa, found);
+      of_cls.check(isa, cls);
     }
     set_isa(available_isas().front());
   }
