@@ -49,18 +49,13 @@ function(distilbert_precompiled_warnings target)
     "$<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow>")
 endfunction()
 
-# distilbert_program(<name> [NO_INSTALL] [HEADER_ONLY] SOURCES <file>... [LIBRARIES <target>...])
-# makes and, unless told otherwise, installs bin/<name>, linked with the library; HEADER_ONLY: it compiles the kernels
-# itself, and sees what they are made of.
+# distilbert_program(<name> [NO_INSTALL] SOURCES <file>... [LIBRARIES <target>...])
+# makes and, unless told otherwise, installs bin/<name>, linked with the library.
 function(distilbert_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL;HEADER_ONLY" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL" "" "SOURCES;LIBRARIES")
   add_executable(${name} ${arg_SOURCES})
   distilbert_compile_options(${name})
-  set(library distilbert_kernels)
-  if(arg_HEADER_ONLY)
-    set(library distilbert::distilbert)
-  endif()
-  target_link_libraries(${name} PRIVATE ${library} ${arg_LIBRARIES})
+  target_link_libraries(${name} PRIVATE distilbert_kernels ${arg_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${DISTILBERT_BIN_DIR}")
   if(DISTILBERT_INSTALL AND NOT arg_NO_INSTALL)
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

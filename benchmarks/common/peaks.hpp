@@ -130,7 +130,7 @@ inline double rate(void (*loop)(), double operations, std::size_t threads) {
 /// Reads the memory once.
 inline std::uint64_t read_all(const unsigned char* data, std::size_t bytes) {
 #if defined(__x86_64__)
-  if (distilbert::detail::has_avx2()) {
+  if (__builtin_cpu_supports("avx2")) {
     const unsigned char* const end = data + bytes / 256 * 256;
     asm volatile("1:\n.irp i,0,1,2,3,4,5,6,7\nvmovdqa 32*\\i(%0),%%ymm\\i\n.endr\n"
                  "add $256,%0\ncmp %1,%0\njb 1b\nvzeroupper"

@@ -29,7 +29,8 @@ class Error(Exception):
     """What the library refuses or cannot do. str() is a sentence; `code` names the reason, as ErrorCode does in C++."""
 
     code: str
-    """The reason, as ErrorCode names it in C++: "invalid_config", "non_finite_weight", ..."""
+    """The reason, as ErrorCode names it in C++: "invalid_config", "non_finite_weight", ...; "unknown" of an error that the
+    library did not raise."""
 
 class InvalidInputError(Error, ValueError):
     """An argument or a text is at fault."""
@@ -767,7 +768,7 @@ class ZeroShotClassifier(_Loaded):
 
 @final
 class Conversion:
-    """What convert() did."""
+    """What convert() did. Can be pickled."""
 
     @property
     def precision(self) -> _Precision: ...

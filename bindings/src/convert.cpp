@@ -3,6 +3,7 @@
 #include "bind.hpp"
 #include "gil.hpp"
 #include "options.hpp"
+#include "records.hpp"
 #include "texts.hpp"
 
 #include "../../weights_converter/convert.hpp"
@@ -110,21 +111,11 @@ Report convert_model(const std::filesystem::path& source, const std::filesystem:
   throw py::error_already_set();
 }
 
-std::string repr(const Report& self) {
-  return py::str("Conversion(precision={!r}, source_bytes={}, bytes={}, seconds={:.2f}, largest_change={:.6f})")
-      .format(self.precision, self.source_bytes, self.bytes, self.seconds, self.largest_change);
-}
-
 } // namespace
 
 void bind_convert(py::module_& module) {
-  py::class_<Report>(module, "Conversion")
-      .def_readonly("precision", &Report::precision)
-      .def_readonly("source_bytes", &Report::source_bytes)
-      .def_readonly("bytes", &Report::bytes)
-      .def_readonly("seconds", &Report::seconds)
-      .def_readonly("largest_change", &Report::largest_change)
-      .def("__repr__", &repr);
+  define_record(module, "Conversion", {"precision", "source_bytes", "bytes", "seconds", "largest_change"},
+                &Report::precision, &Report::source_bytes, &Report::bytes, &Report::seconds, &Report::largest_change);
   module.def("convert", &convert_model, py::arg("source"), py::arg("target"), py::arg("precision") = "int8",
              py::kw_only(), py::arg("sum_bits") = 32, py::arg("rounding") = "calibrated", py::arg("force") = false,
              py::arg("progress") = false);

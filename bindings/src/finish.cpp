@@ -27,15 +27,15 @@ const Entry& entry_of(const std::string& name) {
 
 /// "(str, top_k=float)": what a call was made with.
 std::string types_of(const py::args& args, const py::kwargs& kwargs, std::size_t first) {
-  std::string types;
+  std::string listed;
   const auto add = [&](const std::string& name, py::handle value) {
-    types += (types.empty() ? "" : ", ") + name + Py_TYPE(value.ptr())->tp_name;
+    listed += (listed.empty() ? "" : ", ") + name + Py_TYPE(value.ptr())->tp_name;
   };
   for (std::size_t i = first; i < args.size(); ++i)
     add("", args[i]);
   for (const auto& [name, value] : kwargs)
     add(std::string(py::str(name)) + "=", value);
-  return '(' + types + ')';
+  return '(' + listed + ')';
 }
 
 /// Adds to the function of that name in a class or a module one that takes what no other takes, and refuses it:
@@ -54,8 +54,19 @@ void finish_function(py::handle scope, const std::string& name, const Entry& ent
     py::cpp_function(refuse, py::name(name.c_str()), py::scope(scope), py::sibling(known), py::doc(doc.c_str()));
 }
 
+/// Class(), and Class.__new__(Class), for classes whose objects are answers or are loaded: pybind11 would leave it
+/// without a value, and look for one in wild memory.
+PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
+  const bool loads = PyObject_HasAttrString(reinterpret_cast<PyObject*>(type), "from_pretrained") != 0;
+  return PyErr_Format(PyExc_TypeError, "%U has no constructor%s",
+                      reinterpret_cast<PyHeapTypeObject*>(type)->ht_qualname, loads ? ": use from_pretrained()" : "");
+}
+
 void finish_class(py::handle type, const std::string& type_name) {
   type.attr("__doc__") = entry_of(type_name).text;
+  auto* const slots = reinterpret_cast<PyTypeObject*>(type.ptr());
+  if (slots->tp_new == slots->tp_base->tp_new && !PyExceptionClass_Check(type.ptr()))
+    slots->tp_new = refuse_new;
   const auto is_a = [](py::handle object, PyTypeObject& kind) {
     return py::isinstance(object, reinterpret_cast<PyObject*>(&kind));
   };

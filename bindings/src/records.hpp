@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "pickling.hpp"
+
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -16,7 +18,8 @@ namespace bindings {
 namespace py = pybind11;
 
 template <class T> std::string repr_of(const T& value) { return py::repr(py::cast(value)); }
-inline std::string repr_of(float value) { return py::str("{:.6g}").format(value); }
+inline std::string repr_of(double value) { return py::str("{:.6g}").format(value); }
+inline std::string repr_of(float value) { return repr_of(double(value)); }
 inline std::string repr_of(const std::vector<float>& values) {
   std::string text;
   for (const float value : values)
@@ -41,13 +44,13 @@ void define_record(py::module_& module, const char* name, const std::array<const
       "__eq__", [=](const T& self, const T& other) { return ((self.*fields == other.*fields) && ...); },
       py::is_operator());
   type.def("__hash__", [](py::handle self) { return py::hash(py::repr(self)); }); // equal ones look the same
-  type.def(py::pickle([=](const T& self) { return std::tuple<Fields...>(self.*fields...); },
-                      [=](std::tuple<Fields...> state) {
-                        T record;
-                        std::apply([&](auto&&... values) { ((record.*fields = std::move(values)), ...); },
-                                   std::move(state));
-                        return record;
-                      }));
+  define_pickling(
+      type, [=](const T& self) { return std::tuple<Fields...>(self.*fields...); },
+      [=](std::tuple<Fields...> state) {
+        T record;
+        std::apply([&](auto&&... values) { ((record.*fields = std::move(values)), ...); }, std::move(state));
+        return record;
+      });
 }
 
 } // namespace bindings

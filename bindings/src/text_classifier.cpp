@@ -6,6 +6,7 @@
 #include "bind.hpp"
 #include "encodings.hpp"
 #include "loading.hpp"
+#include "pickling.hpp"
 #include "text_pairs.hpp"
 #include "texts.hpp"
 
@@ -111,8 +112,8 @@ py::array_t<float> logits(const Loaded<TextClassifier>& self, const py::object& 
 
 void bind_text_classifier(py::module_& module) {
   using State = std::tuple<std::string, float, std::vector<float>, std::vector<float>, std::size_t, bool>;
-  py::class_<Classification>(module, "Classification")
-      .def_readonly("label", &Classification::label)
+  py::class_<Classification> answer(module, "Classification");
+  answer.def_readonly("label", &Classification::label)
       .def_readonly("score", &Classification::score)
       .def_readonly("token_count", &Classification::token_count)
       .def_readonly("truncated", &Classification::truncated)
@@ -122,16 +123,16 @@ void bind_text_classifier(py::module_& module) {
                              [](py::object self) { return view(self.cast<const Classification&>().logits, self); })
       .def("__repr__", &repr)
       .def("__eq__", &same, py::is_operator())
-      .def("__hash__", [](py::handle self) { return py::hash(py::repr(self)); })
-      .def(py::pickle(
-          [](const Classification& self) {
-            return State(self.label, self.score, self.scores, self.logits, self.token_count, self.truncated);
-          },
-          [](State state) {
-            auto& [label, score, scores, logits, token_count, truncated] = state;
-            return Classification{std::move(label),  score,       std::move(scores),
-                                  std::move(logits), token_count, truncated};
-          }));
+      .def("__hash__", [](py::handle self) { return py::hash(py::repr(self)); });
+  define_pickling(
+      answer,
+      [](const Classification& self) {
+        return State(self.label, self.score, self.scores, self.logits, self.token_count, self.truncated);
+      },
+      [](State state) {
+        auto& [label, score, scores, logits, token_count, truncated] = state;
+        return Classification{std::move(label), score, std::move(scores), std::move(logits), token_count, truncated};
+      });
 
   py::class_<Loaded<TextClassifier>> type(module, "TextClassifier");
   define_loading(type, &TextClassifier::from_pretrained);

@@ -3,6 +3,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "options.hpp"
+#include "pickling.hpp"
 #include "texts.hpp"
 
 #include <distilbert/text/tokenizer.hpp>
@@ -135,7 +136,8 @@ void bind_encoding(py::module_& module) {
   using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
   using State = std::tuple<std::vector<std::int32_t>, std::vector<std::int32_t>, Pairs, std::vector<std::int32_t>,
                            std::vector<std::int32_t>, std::vector<std::uint8_t>, bool>;
-  type.def(py::pickle(
+  define_pickling(
+      type,
       [](const Encoding& self) {
         Pairs pairs;
         for (const Span span : self.offsets)
@@ -155,7 +157,7 @@ void bind_encoding(py::module_& module) {
                         std::move(sequence_ids),
                         std::move(special_tokens_mask),
                         truncated};
-      }));
+      });
 }
 
 } // namespace

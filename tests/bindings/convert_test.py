@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -38,6 +39,7 @@ def test_report(tiny, tmp_path):
     assert report.bytes == (tmp_path / "out" / "model.safetensors").stat().st_size
     assert report.seconds > 0
     assert repr(report).startswith("Conversion(precision='int8', source_bytes=")
+    assert pickle.loads(pickle.dumps(report)) == report
 
 
 def test_sums_of_16_bits(tiny, tmp_path):

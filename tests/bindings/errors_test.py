@@ -229,6 +229,34 @@ def test_tokenizer(sst2, tmp_path):
         Tokenizer.from_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize("name", [name for name, thing in vars(distilbert._core).items()
+                                  if isinstance(thing, type) and not issubclass(thing, BaseException)])  # fmt: skip
+def test_no_object_is_without_a_value(name):
+    """pybind11 makes such objects, and reads memory at random when they are used."""
+    thing = getattr(distilbert, name)
+    with pytest.raises(TypeError, match="no constructor|No constructor"):
+        thing()
+    if hasattr(thing, "from_pretrained"):
+        with pytest.raises(TypeError, match="from_pretrained"):
+            thing("directory")
+    if not hasattr(thing, "__setstate__"):
+        with pytest.raises(TypeError):
+            thing.__new__(thing)
+        return
+    with pytest.raises(TypeError):
+        thing.__new__(int)
+    empty = thing.__new__(thing)  # what pickle begins with
+    assert repr(empty)
+    for field in (field for field in dir(thing) if not field.startswith("_")):
+        value = getattr(empty, field)
+        assert not (len(value) if hasattr(value, "__len__") else value), field
+    assert repr(pickle.loads(pickle.dumps(empty))) == repr(empty)
+
+
+def test_an_error_of_ones_own_has_a_code():
+    assert Error("mine").code == distilbert.InvalidInputError("mine").code == "unknown"
+
+
 def test_errors_can_be_pickled():
     with pytest.raises(Error) as caught:
         distilbert.set_isa("sse9")
