@@ -56,11 +56,13 @@ public:
   }
 
   void hash(std::string_view part) override {
-    with_gil(
-        [&] { hash_.attr("update")(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size()))); });
+    with_gil([&] {
+      call_python(hash_.attr("update"),
+           py::make_tuple(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size()))));
+    });
   }
   std::string sha256() override {
-    return with_gil([&] { return hash_.attr("hexdigest")().cast<std::string>(); });
+    return with_gil([&] { return call_python(hash_.attr("hexdigest"), py::tuple()).cast<std::string>(); });
   }
 
 private:

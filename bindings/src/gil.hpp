@@ -14,7 +14,8 @@ namespace py = pybind11;
 ///
 /// A daemon thread may want it after the interpreter's end. Up to version 3.13, Python then calls pthread_exit(), and
 /// glibc unwinds the stack: destructors would use Python, or end the process. Here the thread waits for that end
-/// instead, as 3.14 lets it do. Elsewhere (musl, macOS) nothing is unwound.
+/// instead, as 3.14 lets it do. Elsewhere (musl, macOS) nothing is unwound. No object of Python's may live in action()
+/// itself while it may lose the GIL: of those the destructors do run.
 template <class Action> auto taking_gil(const Action& action) {
 #ifdef __GLIBCXX__
   try {
@@ -28,18 +29,32 @@ template <class Action> auto taking_gil(const Action& action) {
 #endif
 }
 
+/// function(*arguments, **keywords), for functions that run Python code or give up the GIL.
+inline py::object call_python(const py::object& function, const py::tuple& arguments, const py::dict& keywords = {}) {
+  PyObject* const result =
+      taking_gil([&] { return PyObject_Call(function.ptr(), arguments.ptr(), keywords.ptr()); });
+  if (!result)
+    throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(result);
+}
+
+/// What this thread gave up the GIL with; null while it has it. Not py::gil_scoped_acquire's: that asks the interpreter
+/// for it, and crashes when the thread comes after the interpreter's end.
+inline thread_local PyThreadState* without = nullptr;
+
+inline void give_up_gil() { without = PyEval_SaveThread(); }
+inline void take_gil() {
+  taking_gil([] { PyEval_RestoreThread(without); });
+  without = nullptr;
+}
+
 /// Other Python threads run for as long as this lives; the thread that makes it must hold the GIL.
 class GilRelease {
 public:
-  GilRelease() : state_(PyEval_SaveThread()) {}
+  GilRelease() { give_up_gil(); }
   GilRelease(const GilRelease&) = delete;
   GilRelease& operator=(const GilRelease&) = delete;
-  ~GilRelease() {
-    taking_gil([this] { PyEval_RestoreThread(state_); });
-  }
-
-private:
-  PyThreadState* state_;
+  ~GilRelease() { take_gil(); }
 };
 
 /// action(), while other Python threads run.
@@ -48,12 +63,21 @@ template <class Action> auto without_gil(const Action& action) {
   return action();
 }
 
-/// action() with the GIL, for what without_gil() runs.
+/// action() with the GIL, for what without_gil() runs, on the same thread.
 template <class Action> auto with_gil(const Action& action) {
-  return taking_gil([&] {
-    const py::gil_scoped_acquire gil;
-    return taking_gil(action);
-  });
+  struct Hold {
+    Hold() {
+      if (given_up)
+        take_gil();
+    }
+    ~Hold() {
+      if (given_up)
+        give_up_gil();
+    }
+    const bool given_up = without != nullptr;
+  };
+  const Hold hold;
+  return action();
 }
 
 } // namespace bindings

@@ -100,7 +100,7 @@ void Items::pop() {
 }
 
 void Items::read() {
-  next_ = taking_gil([this] { return py::reinterpret_steal<py::object>(PyIter_Next(iterator_.ptr())); });
+  next_ = py::reinterpret_steal<py::object>(taking_gil([this] { return PyIter_Next(iterator_.ptr()); }));
   if (!next_ && PyErr_Occurred())
     throw py::error_already_set();
 }
@@ -139,7 +139,8 @@ Progress::Progress(const py::dict& options) : bar_(tqdm(options)) {}
 
 py::object Progress::tqdm(const py::dict& options) {
   try {
-    return py::module_::import("tqdm.auto").attr("tqdm")(**options);
+    const py::object module = taking_gil([] { return py::module_::import("tqdm.auto"); });
+    return call_python(module.attr("tqdm"), py::tuple(), options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ImportError))
       throw;
@@ -153,7 +154,7 @@ Progress::~Progress() {
     return;
   const py::error_scope pending; // the bar closes while an exception passes, too
   try {
-    taking_gil([this] { bar_.attr("close")(); });
+    call_python(bar_.attr("close"), py::tuple());
   } catch (py::error_already_set& error) {
     error.discard_as_unraisable("closing the progress bar");
   }
@@ -161,7 +162,7 @@ Progress::~Progress() {
 
 void Progress::update(std::size_t more) {
   if (bar_)
-    taking_gil([&] { bar_.attr("update")(more); });
+    call_python(bar_.attr("update"), py::make_tuple(more));
 }
 
 distilbert::Error renumbered(const distilbert::Error& error, const std::vector<std::size_t>& numbers) {

@@ -13,6 +13,7 @@ import weakref
 
 import numpy as np
 import pytest
+import tiny_model
 
 import distilbert
 
@@ -166,3 +167,27 @@ time.sleep(0.3)
     for _ in range(3):
         end = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True)
         assert (end.returncode, end.stderr) == (0, b"")
+
+
+def test_the_interpreter_is_gone_while_daemon_threads_convert(tmp_path, monkeypatch):
+    for name, size in {"DIM": 768, "HEADS": 12, "HIDDEN": 3072}.items():  # so that every phase outlasts the interpreter
+        monkeypatch.setattr(tiny_model, name, size)
+    model = tiny_model.write(tmp_path / "model", tiny_model.random_weights())
+    program = f"""
+import ctypes, itertools, sys, threading, time
+import distilbert
+
+def convert(target):
+    for _ in itertools.count():
+        distilbert.convert({str(model)!r}, target, force=True)
+
+for i in range(3):
+    threading.Thread(target=convert, args=({str(tmp_path)!r} + f"/{{i}}",), daemon=True).start()
+time.sleep(0.5)
+c = ctypes.CDLL(None)
+c.on_exit(c.sleep, None)  # which is told the status: one second
+sys.exit(1)
+"""
+    for _ in range(3):
+        end = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True)
+        assert (end.returncode, end.stderr) == (1, b"")
