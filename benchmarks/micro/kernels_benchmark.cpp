@@ -20,7 +20,7 @@ namespace {
 
 using namespace distilbert;
 
-/// What the others are checked against
+/// What the others are checked against.
 const Kernels& portable() { return *distilbert::detail::find_level("portable").kernels; }
 
 std::vector<float> normal(std::size_t count, float deviation) {

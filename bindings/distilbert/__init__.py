@@ -74,6 +74,12 @@ __all__ = [
     "set_threads",
 ]
 
+
+def _restore(cls, state):
+    """An answer from its pickle."""
+    return cls._from_state(state)
+
+
 for _name in __all__:
     if _name[0].isupper():
         globals()[_name].__module__ = __name__  # where users, pickles and messages find them

@@ -83,7 +83,8 @@ template <class T> const T& from_capsule(py::handle capsule, const char* name) {
 
 } // namespace
 
-ArrowTexts::ArrowTexts(const py::object& array, std::size_t first) : capsules_(array.attr("__arrow_c_array__")()) {
+ArrowTexts::ArrowTexts(const py::object& array, std::size_t first)
+    : capsules_(call_python(array.attr("__arrow_c_array__"), py::tuple())) {
   const auto& schema = from_capsule<ArrowSchema>(capsules_[0], "arrow_schema");
   const auto& column = from_capsule<ArrowArray>(capsules_[1], "arrow_array");
   const ArrowArray* dictionary = column.dictionary;

@@ -37,12 +37,11 @@ struct Report {
 /// Python around a conversion, which runs without the GIL: tqdm's bars, Ctrl-C, hashlib.
 class PythonEnvironment : public convert::Environment {
 public:
-  explicit PythonEnvironment(bool show) : show_(show), hash_(py::module_::import("hashlib").attr("sha256")()) {}
+  explicit PythonEnvironment(bool show) : show_(show), hash_(import("hashlib").attr("sha256")()) {}
 
   void progress(std::string_view phase, std::size_t done, std::size_t total) override {
     with_gil([&] {
-      if (PyErr_CheckSignals() != 0)
-        throw py::error_already_set();
+      check_signals();
       if (!show_)
         return;
       if (phase != phase_) {
@@ -58,7 +57,7 @@ public:
   void hash(std::string_view part) override {
     with_gil([&] {
       call_python(hash_.attr("update"),
-           py::make_tuple(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size()))));
+                  py::make_tuple(py::memoryview::from_memory(part.data(), static_cast<py::ssize_t>(part.size()))));
     });
   }
   std::string sha256() override {

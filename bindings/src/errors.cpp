@@ -14,7 +14,7 @@ namespace {
 
 using distilbert::ErrorCode;
 
-constexpr const char* unknown = "unknown";
+constexpr const char* unknown_code = "unknown";
 
 /// The name of the code, which is Error.code in Python.
 const char* name_of(ErrorCode code) {
@@ -56,7 +56,7 @@ const char* name_of(ErrorCode code) {
     DISTILBERT_NAME(non_finite_result);
 #undef DISTILBERT_NAME
   }
-  return unknown;
+  return unknown_code;
 }
 
 /// Never freed: errors may come for as long as the process lives.
@@ -108,7 +108,7 @@ void raise(const distilbert::Error& error) {
 void bind_errors(py::module_& module) {
   const auto handle = [](PyObject* type) { return py::reinterpret_borrow<py::object>(type); };
   types.error = make_type(module, "Error", handle(PyExc_Exception));
-  handle(types.error).attr("code") = unknown;
+  handle(types.error).attr("code") = unknown_code;
   types.invalid_input =
       make_type(module, "InvalidInputError", py::make_tuple(handle(types.error), handle(PyExc_ValueError)));
   types.file_missing =

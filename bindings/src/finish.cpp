@@ -54,8 +54,8 @@ void finish_function(py::handle scope, const std::string& name, const Entry& ent
     py::cpp_function(refuse, py::name(name.c_str()), py::scope(scope), py::sibling(known), py::doc(doc.c_str()));
 }
 
-/// Class(), and Class.__new__(Class), for classes whose objects are answers or are loaded: pybind11 would leave it
-/// without a value, and look for one in wild memory.
+/// What every class has as tp_new, its objects being answers or loaded: pybind11 would leave a new one without a value,
+/// and look for it in wild memory.
 PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
   const bool loads = PyObject_HasAttrString(reinterpret_cast<PyObject*>(type), "from_pretrained") != 0;
   return PyErr_Format(PyExc_TypeError, "%U has no constructor%s",
@@ -65,8 +65,13 @@ PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
 void finish_class(py::handle type, const std::string& type_name) {
   type.attr("__doc__") = entry_of(type_name).text;
   auto* const slots = reinterpret_cast<PyTypeObject*>(type.ptr());
-  if (slots->tp_new == slots->tp_base->tp_new && !PyExceptionClass_Check(type.ptr()))
-    slots->tp_new = refuse_new;
+  if (PyExceptionClass_Check(type.ptr()))
+    return;
+  slots->tp_new = refuse_new;
+  if (!py::dict(type.attr("__dict__")).contains("__reduce__")) // pybind11's would end the process in protocols 0 and 1
+    type.attr("__reduce__") = py::cpp_function(
+        [type_name](py::handle) -> py::object { throw py::type_error("cannot pickle a " + type_name); },
+        py::is_method(type));
   const auto is_a = [](py::handle object, PyTypeObject& kind) {
     return py::isinstance(object, reinterpret_cast<PyObject*>(&kind));
   };

@@ -31,21 +31,31 @@ template <class Action> auto taking_gil(const Action& action) {
 
 /// function(*arguments, **keywords), for functions that run Python code or give up the GIL.
 inline py::object call_python(const py::object& function, const py::tuple& arguments, const py::dict& keywords = {}) {
-  PyObject* const result =
-      taking_gil([&] { return PyObject_Call(function.ptr(), arguments.ptr(), keywords.ptr()); });
+  PyObject* const result = taking_gil([&] { return PyObject_Call(function.ptr(), arguments.ptr(), keywords.ptr()); });
   if (!result)
     throw py::error_already_set();
   return py::reinterpret_steal<py::object>(result);
 }
 
+/// A module, which runs its code when it is the first to import it.
+inline py::module_ import(const char* name) {
+  return taking_gil([&] { return py::module_::import(name); });
+}
+
+/// Raises what Ctrl-C, or another signal's handler, raises; on other threads than the main one, nothing.
+inline void check_signals() {
+  if (taking_gil([] { return PyErr_CheckSignals(); }) != 0)
+    throw py::error_already_set();
+}
+
 /// What this thread gave up the GIL with; null while it has it. Not py::gil_scoped_acquire's: that asks the interpreter
 /// for it, and crashes when the thread comes after the interpreter's end.
-inline thread_local PyThreadState* without = nullptr;
+inline thread_local PyThreadState* saved_state = nullptr;
 
-inline void give_up_gil() { without = PyEval_SaveThread(); }
+inline void give_up_gil() { saved_state = PyEval_SaveThread(); }
 inline void take_gil() {
-  taking_gil([] { PyEval_RestoreThread(without); });
-  without = nullptr;
+  taking_gil([] { PyEval_RestoreThread(saved_state); });
+  saved_state = nullptr;
 }
 
 /// Other Python threads run for as long as this lives; the thread that makes it must hold the GIL.
@@ -74,10 +84,10 @@ template <class Action> auto with_gil(const Action& action) {
       if (given_up)
         give_up_gil();
     }
-    const bool given_up = without != nullptr;
+    const bool given_up = saved_state != nullptr;
   };
   const Hold hold;
-  return action();
+  return taking_gil(action);
 }
 
 } // namespace bindings

@@ -35,8 +35,7 @@ void hear_signals() {
     return;
   with_gil([] {
     heard = Clock::now();
-    if (PyErr_CheckSignals() != 0)
-      throw py::error_already_set();
+    check_signals();
   });
 }
 

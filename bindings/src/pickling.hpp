@@ -9,19 +9,15 @@ namespace bindings {
 
 namespace py = pybind11;
 
-/// py::pickle(get, set), but that what Class.__new__(Class) makes for __setstate__() is a T(): pybind11 leaves it
-/// without a value, and reads wild memory when it is used before. T() must own no memory, as pybind11 frees it without
-/// its destructor.
+/// Lets objects be pickled and copied: `get` makes a tuple of what a T holds, `set` a T of such a tuple. Not by
+/// py::pickle: that needs objects without a value, for __setstate__() to give them one, and pybind11 reads wild memory
+/// when they are used before.
 template <class T, class Get, class Set> void define_pickling(py::class_<T>& type, Get get, Set set) {
-  const auto slots = [](py::handle cls) { return reinterpret_cast<PyTypeObject*>(cls.ptr()); };
-  type.def_static("__new__", [slots, own = slots(type)](const py::type& cls) {
-    if (!PyType_IsSubtype(slots(cls), own))
-      throw py::type_error("a subclass is expected");
-    PyObject* self = py::detail::make_new_instance(slots(cls));
-    reinterpret_cast<py::detail::instance*>(self)->get_value_and_holder().value_ptr() = new T();
-    return py::reinterpret_steal<py::object>(self);
+  type.def("__reduce__", [get](const py::object& self) {
+    const py::object restore = py::module_::import("distilbert").attr("_restore");
+    return py::make_tuple(restore, py::make_tuple(py::type::of(self), get(self.cast<const T&>())));
   });
-  type.def(py::pickle(std::move(get), std::move(set)));
+  type.def_static("_from_state", std::move(set));
 }
 
 } // namespace bindings

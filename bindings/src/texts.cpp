@@ -53,7 +53,7 @@ void TokenIds::add(py::handle ids, std::size_t index) {
                          " found");
   py::array array;
   try {
-    array = py::module_::import("numpy").attr("asarray")(ids);
+    array = call_python(import("numpy").attr("asarray"), py::make_tuple(ids));
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ValueError))
       throw;
@@ -139,8 +139,7 @@ Progress::Progress(const py::dict& options) : bar_(tqdm(options)) {}
 
 py::object Progress::tqdm(const py::dict& options) {
   try {
-    const py::object module = taking_gil([] { return py::module_::import("tqdm.auto"); });
-    return call_python(module.attr("tqdm"), py::tuple(), options);
+    return call_python(import("tqdm.auto").attr("tqdm"), py::tuple(), options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ImportError))
       throw;
@@ -158,6 +157,7 @@ Progress::~Progress() {
   } catch (py::error_already_set& error) {
     error.discard_as_unraisable("closing the progress bar");
   }
+  taking_gil([this] { bar_.release().dec_ref(); }); // bars may have a __del__
 }
 
 void Progress::update(std::size_t more) {

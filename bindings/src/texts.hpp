@@ -128,8 +128,7 @@ void for_each_chunk(Source& items, std::size_t threads, Progress& progress, cons
     if (Clock::now() - start < std::chrono::milliseconds(100))
       budget = std::min(2 * budget, largest);
     progress.update(chunk.size());
-    if (PyErr_CheckSignals() != 0)
-      throw py::error_already_set();
+    check_signals();
   }
 }
 

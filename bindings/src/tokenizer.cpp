@@ -94,8 +94,8 @@ py::object encode(const Tokenizer& self, const py::object& text, const py::objec
     } catch (const distilbert::Error& error) {
       distilbert::rethrow_within("text " + std::to_string(index), error);
     }
-    if (index % 1024 == 0 && PyErr_CheckSignals() != 0)
-      throw py::error_already_set();
+    if (index % 1024 == 0)
+      check_signals();
   }
   return encodings;
 }
