@@ -60,6 +60,15 @@ test-threads: build/.setup-test ## build with ThreadSanitizer, and run the tests
 	cmake --build --preset tsan
 	ctest --preset tsan -L '^(threads|tasks|weights|service)$$'
 
+KERNEL_TESTS = $(addprefix build/gcc/tests/kernels/kernels_,same_bits_test levels_test sweep_test)
+
+.PHONY: test-avx512
+test-avx512: build/.setup-test ## run the kernels' tests on emulated CPUs with AVX-512, an hour, where there is none
+	cmake --preset gcc
+	cmake --build --preset gcc --target $(notdir $(KERNEL_TESTS)) tasks_same_logits_test
+	tools/emulate-avx512.sh corei7_skylake_x build/emulator $(KERNEL_TESTS)
+	tools/emulate-avx512.sh sapphire_rapids build/emulator $(KERNEL_TESTS) build/gcc/tests/tasks/tasks_same_logits_test
+
 .PHONY: fuzz
 fuzz: build/.setup-test ## run every fuzz target for a while: make fuzz SECONDS=60
 	cmake --preset asan

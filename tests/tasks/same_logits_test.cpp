@@ -1,6 +1,6 @@
-// In fp32 and int8 the logits are the same bits on every level with fused multiply-add, whatever the CPU: the hash of
-// fp32 was the same on avx2, avx512, avx512_vnni and avx512_bf16 (AMD Zen 4, g++ 12 and clang 14), that of int8 was
-// found on avx2 when the model was rounded anew, and both must be so on any other CPU.
+// In fp32 and int8 the logits are the same bits on every level with fused multiply-add, whatever the CPU: both hashes
+// were found on avx2 (AMD Zen 3), on avx512, avx512_vnni and avx512_bf16 (Bochs' Sapphire Rapids) and on Arm's levels
+// (qemu), and must be so on any other CPU.
 
 #include <algorithm>
 #include <array>
