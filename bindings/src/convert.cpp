@@ -37,7 +37,7 @@ struct Report {
 /// Python around a conversion, which runs without the GIL: tqdm's bars, Ctrl-C, hashlib.
 class PythonEnvironment : public convert::Environment {
 public:
-  explicit PythonEnvironment(bool show) : show_(show), hash_(import("hashlib").attr("sha256")()) {}
+  explicit PythonEnvironment(bool show) : show_(show), hash_(import_module("hashlib").attr("sha256")()) {}
 
   void progress(std::string_view phase, std::size_t done, std::size_t total) override {
     with_gil([&] {

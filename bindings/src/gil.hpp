@@ -38,7 +38,7 @@ inline py::object call_python(const py::object& function, const py::tuple& argum
 }
 
 /// A module, which runs its code when it is the first to import it.
-inline py::module_ import(const char* name) {
+inline py::module_ import_module(const char* name) {
   return taking_gil([&] { return py::module_::import(name); });
 }
 

@@ -53,7 +53,7 @@ void TokenIds::add(py::handle ids, std::size_t index) {
                          " found");
   py::array array;
   try {
-    array = call_python(import("numpy").attr("asarray"), py::make_tuple(ids));
+    array = call_python(import_module("numpy").attr("asarray"), py::make_tuple(ids));
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ValueError))
       throw;
@@ -139,7 +139,7 @@ Progress::Progress(const py::dict& options) : bar_(tqdm(options)) {}
 
 py::object Progress::tqdm(const py::dict& options) {
   try {
-    return call_python(import("tqdm.auto").attr("tqdm"), py::tuple(), options);
+    return call_python(import_module("tqdm.auto").attr("tqdm"), py::tuple(), options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ImportError))
       throw;
