@@ -16,7 +16,7 @@ limit=3600 # seconds for one program
 # Bochs 3.0, whose CPUs have BF16, is in the next Debian; the machine's own mirror has it.
 fetch_and_build() {
   rm -rf "$tools"
-  mkdir -p "$tools"/{packages,root,apt/lists/partial,apt/cache/archives/partial}
+  mkdir -p "$tools"/{packages,unpacked,apt/lists/partial,apt/cache/archives/partial}
   local mirror
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u | head -1)
   for kind in deb deb-src; do
@@ -30,14 +30,14 @@ END
   apt-get update -qq
   local kernel
   kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends:/ {print $2; exit}')
-  apt-get download -qq -o APT::Sandbox::User=root "$kernel" vgabios busybox-static isolinux syslinux-common xorriso libisoburn1 libburn4 libisofs6 \
-    libjte2
+  apt-get download -qq -o APT::Sandbox::User=root "$kernel" vgabios busybox-static isolinux \
+    syslinux-common xorriso libisoburn1 libburn4 libisofs6 libjte2
   APT_CONFIG=$tools/apt/conf apt-get update -qq
   APT_CONFIG=$tools/apt/conf apt-get download -qq bochsbios
   # a mirror without the .dsc, which fails here, still gives the sources
   APT_CONFIG=$tools/apt/conf apt-get source -qq --download-only bochs 2> "$tools/source.log" || true
   for package in *.deb; do
-    dpkg -x "$package" "$tools/root"
+    dpkg -x "$package" "$tools/unpacked"
   done
   tar xf bochs_*.orig.tar.xz
   cd bochs-*/
@@ -54,7 +54,7 @@ END
 pack() {
   local program=$1 to=$2/root library
   mkdir -p "$to"/{bin,proc,sys,dev,tmp} "$to$source/models" "$2/iso"
-  cp "$tools/root/bin/busybox" "$to/bin"
+  cp "$tools/unpacked/bin/busybox" "$to/bin"
   cp -r "$source/models/sst2" "$to$source/models"
   cp "$program" "$to/bin/program"
   strip "$to/bin/program"
@@ -76,14 +76,14 @@ echo "status $?"
 sleep 100000
 END
   chmod +x "$to/init"
-  (cd "$to" && find . | "$tools/root/bin/busybox" cpio -o -H newc 2> /dev/null) > "$2/iso/initrd"
+  (cd "$to" && find . | "$tools/unpacked/bin/busybox" cpio -o -H newc 2> /dev/null) > "$2/iso/initrd"
 }
 
 # Linux believes what Bochs says of fast short moves, and Bochs has no clock of its own to be measured by.
 boot() {
   local at=$1
-  cp "$tools"/root/boot/vmlinuz-* "$at/iso/vmlinuz"
-  cp "$tools/root/usr/lib/ISOLINUX/isolinux.bin" "$tools/root/usr/lib/syslinux/modules/bios/ldlinux.c32" "$at/iso"
+  cp "$tools"/unpacked/boot/vmlinuz-* "$at/iso/vmlinuz"
+  cp "$tools/unpacked/usr/lib/ISOLINUX/isolinux.bin" "$tools/unpacked/usr/lib/syslinux/modules/bios/ldlinux.c32" "$at/iso"
   cat > "$at/iso/isolinux.cfg" <<END
 default it
 prompt 0
@@ -91,7 +91,7 @@ label it
  kernel vmlinuz
  append initrd=initrd console=ttyS0,115200 quiet clearcpuid=fsrm,aperfmperf tsc=reliable clocksource=tsc lpj=50000 tsc_early_khz=50000 random.trust_cpu=on panic=0
 END
-  LD_LIBRARY_PATH=$tools/root/usr/lib/x86_64-linux-gnu "$tools/root/usr/bin/xorrisofs" -quiet -o "$at/boot.iso" \
+  LD_LIBRARY_PATH=$tools/unpacked/usr/lib/x86_64-linux-gnu "$tools/unpacked/usr/bin/xorrisofs" -quiet -o "$at/boot.iso" \
     -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table -J -R "$at/iso" 2> /dev/null
   local left_out=
   if [ "$cpu" = sapphire_rapids ]; then
@@ -101,8 +101,8 @@ END
 display_library: nogui
 megs: 512
 cpu: model=$cpu$left_out, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
-romimage: file=$tools/root/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=$tools/root/usr/share/vgabios/vgabios.bin
+romimage: file=$tools/unpacked/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=$tools/unpacked/usr/share/vgabios/vgabios.bin
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$at/boot.iso, status=inserted
 boot: cdrom
