@@ -1,6 +1,6 @@
 // In fp32 and int8 the logits are the same bits on every level with fused multiply-add, whatever the CPU: both hashes
-// were found on avx2 (AMD Zen 3), on avx512, avx512_vnni and avx512_bf16 (Bochs' Sapphire Rapids) and on neon (qemu),
-// and must be so on any other CPU.
+// were found on avx2 (AMD Zen 3), on avx2, avx512, avx512_vnni and avx512_bf16 (Intel Emerald Rapids) and on neon
+// (qemu), and must be so on any other CPU.
 
 #include <algorithm>
 #include <array>
