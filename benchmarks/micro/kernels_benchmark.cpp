@@ -218,7 +218,7 @@ void register_kernels() {
     for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
       register_linear(kernels, precision);
       for (const std::size_t head_dim : {64u, 32u})
-        for (const std::size_t length : {16u, 64u, 128u, 512u})
+        for (const std::size_t length : {16u, 25u, 64u, 128u, 512u})
           add("attention/" + std::string(isa) + "/" + std::string(precision_name(precision)) + "/" +
                   std::to_string(head_dim) + "/length:" + std::to_string(length),
               [&kernels, precision, length, head_dim](benchmark::State& state) {

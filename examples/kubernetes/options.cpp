@@ -351,9 +351,8 @@ std::string as_it_was_set(std::string message, const CLI::App& app, int argc, co
   const auto begins = [](const std::string& text, const std::string& with) { return text.rfind(with, 0) == 0; };
   for (const CLI::Option* option : app.get_options()) {
     const std::string flag = "--" + option->get_single_name(), &variable = option->get_envname();
-    const bool on_command_line = std::any_of(argv, argv + argc, [&](const char* argument) {
-      return argument == flag || begins(argument, flag + '=');
-    });
+    const bool on_command_line = std::any_of(
+        argv, argv + argc, [&](const char* argument) { return argument == flag || begins(argument, flag + '='); });
     if (begins(message, flag + ": ") && !on_command_line && std::getenv(variable.c_str()) != nullptr)
       return message.replace(0, flag.size(), variable);
   }

@@ -554,8 +554,8 @@ std::vector<double> attended(const std::vector<float>& qkv, std::size_t stride, 
 /// An operand that lies between two steps of the precision may be rounded either way: then an output is off by up to
 /// `one_step`, but the outputs of one call together by less than a tenth of that on average.
 void check_attention(Attention attention, Precision precision, double one_step) {
-  for (const std::size_t length : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 64u, 129u})
-    for (const std::size_t head_dim : {16u, 32u, 64u}) {
+  for (const std::size_t length : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 64u, 100u, 129u})
+    for (const std::size_t head_dim : {16u, 32u, 64u, 96u}) {
       CAPTURE(length);
       CAPTURE(head_dim);
       const std::size_t stride = 3 * head_dim + 16, context_stride = head_dim + 32;

@@ -177,8 +177,8 @@ void linear_transposed(const Kernels& kernels, Outputs& outputs) {
 
 template <void (*Kernels::*attention)(const AttentionCall&)> void attend(const Kernels& kernels, Outputs& outputs) {
   Numbers numbers;
-  for (const std::size_t length : {1u, 2u, 5u, 16u, 17u, 33u, 70u})
-    for (const std::size_t head_dim : {16u, 48u, 64u})
+  for (const std::size_t length : {1u, 2u, 5u, 16u, 17u, 33u, 70u, 100u})
+    for (const std::size_t head_dim : {16u, 48u, 64u, 96u})
       for (const Kind kind : kinds) {
         const std::size_t stride = 3 * head_dim + 16;
         const auto qkv = numbers.row(length * stride, kind);
@@ -282,8 +282,8 @@ constexpr Operation operations[] = {
     {"linear_int8", linear_int8<127>, 0xde12267263a2f31a},
     {"linear_int8, sums of 16 bits", linear_int8<32>, 0xcbcfc7e5bb5fa347, 16},
     {"linear_transposed", linear_transposed, 0x32a8ee3e3adfd617},
-    {"attention", attend<&Kernels::attention>, 0x8425d1f38dca8ffc},
-    {"attention_int8", attend<&Kernels::attention_int8>, 0x82f0ac4453379f59},
+    {"attention", attend<&Kernels::attention>, 0x290efff4c00bee6e},
+    {"attention_int8", attend<&Kernels::attention_int8>, 0xd0c35f276926f526},
     {"layer_norm", layer_norm, 0x9313560d11e7f713},
     {"embed", embed, 0x15a474cf04364483},
     {"softmax", softmax, 0xf8d57d25d557ba6d},

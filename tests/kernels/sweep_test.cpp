@@ -353,8 +353,8 @@ namespace {
 void sweep_attention(void (*Kernels::*attention)(const AttentionCall&), double relative, double absolute) {
   Arenas memory;
   for (std::size_t compared = 0; compared < enough;) {
-    const std::size_t length = between(1, 40), queries = below(2) ? length : between(1, length);
-    const std::size_t dim = between(1, 5) * lanes, stride = dim + below(30);
+    const std::size_t length = between(1, below(4) ? 40 : 180), queries = below(2) ? length : between(1, length);
+    const std::size_t dim = between(1, 7) * lanes, stride = dim + below(30);
     const Kind kind = any_kind();
     const std::size_t q_count = (queries - 1) * stride + dim, count = (length - 1) * stride + dim;
     const float* q = fill(memory.x.last<float>(q_count), q_count, kind);

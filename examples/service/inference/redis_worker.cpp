@@ -220,8 +220,8 @@ void RedisCache::Worker::greet(TimePoint now) {
   };
   const RedisUrl& url = options_.url;
   if (!url.password.empty())
-    send("AUTH", url.user.empty() ? redis_command({"AUTH", url.password})
-                                  : redis_command({"AUTH", url.user, url.password}));
+    send("AUTH",
+         url.user.empty() ? redis_command({"AUTH", url.password}) : redis_command({"AUTH", url.user, url.password}));
   if (url.database != 0)
     send("SELECT", redis_command({"SELECT", std::to_string(url.database)}));
   send("PING", redis_command({"PING"}));
