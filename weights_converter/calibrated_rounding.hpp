@@ -1,16 +1,12 @@
 #pragma once
-// Rounding to int8 by what enters the layers. Two steps, both after the fact and without training:
-//
-//  - Input scales (Xiao et al. 2022, SmoothQuant). Where a LayerNorm's output enters, a few channels are many times as
-//    large as the rest, and a row's steps are as wide as they make them. Each channel is made smaller by its input
-//    scale, and its weights larger by as much.
-//  - Weights one input channel after the other (Frantar et al. 2022, GPTQ): each is rounded from where it makes up for
-//    what the roundings so far did to the layer's outputs.
+// Rounding to int8 by what enters the layers, after the fact and without training: with the input scales of
+// nn/input_scales.hpp, the weights of one input channel after the other (Frantar et al. 2022, GPTQ). Each is rounded
+// from where it makes up for what the roundings so far did to the layer's outputs.
 
-#include "calibration.hpp"
 #include "environment.hpp"
 
-#include <distilbert/weights/pack.hpp>
+#include <distilbert/nn/calibration.hpp>
+#include <distilbert/nn/input_scales.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -25,19 +21,21 @@
 namespace convert {
 
 /// Rounds the linear layers of the encoder for the tokens of calibration_texts(). A layer whose weights lie on steps of
-/// int8 already, or in which they overflow, is rounded as ever.
+/// int8 already, or in which numbers overflow, is rounded to the nearest steps.
 class CalibratedRounding : public distilbert::LinearRounding {
 public:
-  /// empty_text: the ids of a text without words, usually [CLS] and [SEP].
+  /// empty_text: the ids of a text without words, usually [CLS] and [SEP]. Tells its progress as "calibrated", in bytes
+  /// of weights. Errors as SmoothedRounding's, and what environment.progress() throws.
   CalibratedRounding(const distilbert::Checkpoint& checkpoint, const distilbert::DistilBertConfig& config, int sum_bits,
                      const std::vector<std::int32_t>& empty_text, Environment& environment)
       : sum_bits_(sum_bits) {
-    const auto texts = calibration_texts(empty_text, config);
-    if (!texts.empty())
-      CalibrationPass(
-          checkpoint, config,
-          [&](const auto& layer, const auto& weight, const Matrix& x) { add(layer, weight, x, texts); }, environment)
-          .run(texts);
+    const distilbert::Batch texts = distilbert::calibration_texts(config, empty_text);
+    const std::size_t total = config.n_layers * config.dim * (4 * config.dim + 2 * config.hidden_dim) * sizeof(float);
+    std::size_t done = 0;
+    distilbert::look_into_linear_layers(checkpoint, config, texts, [&](const auto& layer, const distilbert::Rows& x) {
+      add(layer, distilbert::detail::read_parameter(checkpoint, layer, ".weight"), x, texts);
+      environment.progress("calibrated", done += layer.out.logical() * layer.in.logical() * sizeof(float), total);
+    });
   }
 
   /// Whether any layer is rounded otherwise than to the nearest step.
@@ -54,12 +52,7 @@ public:
       return {};
     const Layer& calibrated = found->second;
     const std::size_t in = layer.in.logical(), out = layer.out.logical();
-    if (!calibrated.input_scale.empty())
-      for (std::size_t i = 0; i < weight.size(); ++i)
-        weight[i] /= calibrated.input_scale[i % in];
-    std::vector<float> scales(out);
-    for (std::size_t row = 0; row < out; ++row)
-      scales[row] = distilbert::int8_scale(weight.data(), row, layer.in, sum_bits_);
+    std::vector<float> scales = distilbert::detail::scale_inputs(weight, calibrated.input_scale, layer, sum_bits_);
     for (std::size_t row = 0; row < out; row += rows_together)
       round_rows(calibrated, layer.in, scales.data() + row, weight.data() + row * in,
                  static_cast<Eigen::Index>(std::min(rows_together, out - row)));
@@ -67,6 +60,8 @@ public:
   }
 
 private:
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
   struct Layer {
     std::vector<float> input_scale; // [in], or empty
     std::vector<std::size_t> order; // of the channels: those that carry most come first
@@ -78,72 +73,29 @@ private:
   static constexpr std::size_t rows_together = 16;
   /// Weight of the wish to stay near the weights as they are, of the mean over the channels of sum x^2.
   static constexpr double damping = 0.01;
-  /// How much of the difference between channels moves from activations to weights.
-  static constexpr float smoothing = 0.4f;
 
-  static bool is_after_layer_norm(const std::string& name) {
-    const auto ends_with = [&](const std::string& end) {
-      return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-    };
-    return ends_with(".qkv_lin") || ends_with(".lin1");
-  }
-
-  bool on_steps(const std::vector<float>& weight, distilbert::Blocks in) const {
-    for (std::size_t i = 0; i < weight.size(); i += in.logical()) {
-      const float scale = distilbert::int8_scale(weight.data(), i / in.logical(), in, sum_bits_);
-      for (std::size_t k = i; scale > 0 && k < i + in.logical(); ++k)
-        if (std::fabs(weight[k] / scale - std::nearbyint(weight[k] / scale)) > 0.13f) // 0.12 is what F16 may be off by
-          return false;
-    }
-    return true;
-  }
-
-  void add(const distilbert::PackedLayer& layer, const std::vector<float>& weight, const Matrix& x,
-           const std::vector<std::vector<std::int32_t>>& texts) {
-    if (on_steps(weight, layer.in))
+  void add(const distilbert::PackedLayer& layer, const std::vector<float>& weight, const distilbert::Rows& x,
+           const distilbert::Batch& texts) {
+    const std::size_t in = layer.in.logical();
+    if (distilbert::detail::lies_on_steps(weight, layer.in, sum_bits_) || !x.allFinite())
       return;
     Layer added;
-    added.x = x.transpose();
-    if (is_after_layer_norm(layer.name)) {
-      added.input_scale = smoothing_scale(added.x, weight);
-      for (Eigen::Index k = 0; k < added.x.rows(); ++k)
-        added.x.row(k) *= added.input_scale[static_cast<std::size_t>(k)];
-      if (!are_finite(weight, added.input_scale))
-        return;
+    added.input_scale = distilbert::detail::input_scale_of(layer, weight, x);
+    added.x.resize(static_cast<Eigen::Index>(in), x.rows());
+    for (std::size_t k = 0; k < in; ++k) {
+      const std::size_t column = k / layer.in.size * distilbert::padded(layer.in.size) + k % layer.in.size;
+      added.x.row(static_cast<Eigen::Index>(k)) = x.col(static_cast<Eigen::Index>(column)).transpose() *
+                                                  (added.input_scale.empty() ? 1.0f : added.input_scale[k]);
+    }
+    for (std::size_t text = 0; text < texts.texts(); ++text) { // all texts count the same
+      const auto length = static_cast<Eigen::Index>(texts.length(text));
+      added.x.middleCols(static_cast<Eigen::Index>(texts.offsets[text]), length) /=
+          std::sqrt(static_cast<float>(length));
     }
     if (!added.x.allFinite())
       return;
-    Eigen::Index first = 0;
-    for (const auto& text : texts) { // all texts count the same
-      const auto length = static_cast<Eigen::Index>(text.size());
-      added.x.middleCols(first, length) /= std::sqrt(static_cast<float>(length));
-      first += length;
-    }
     find_pull(added);
     layers_.emplace(layer.name, std::move(added));
-  }
-
-  /// Whether the weights for scaled inputs are.
-  static bool are_finite(const std::vector<float>& weight, const std::vector<float>& input_scale) {
-    for (std::size_t i = 0; i < weight.size(); ++i)
-      if (!std::isfinite(weight[i] / input_scale[i % input_scale.size()]))
-        return false;
-    return true;
-  }
-
-  /// max|x|^-smoothing * max|w|^(1 - smoothing) of each channel
-  static std::vector<float> smoothing_scale(const Matrix& x, const std::vector<float>& weight) {
-    const auto in = static_cast<std::size_t>(x.rows());
-    std::vector<float> scale(in);
-    for (std::size_t k = 0; k < in; ++k) {
-      float largest = 0;
-      for (std::size_t i = k; i < weight.size(); i += in)
-        largest = std::max(largest, std::fabs(weight[i]));
-      constexpr float least = 1e-5f; // of channels that are always zero
-      scale[k] = std::pow(std::max(x.row(static_cast<Eigen::Index>(k)).cwiseAbs().maxCoeff(), least), -smoothing) *
-                 std::pow(std::max(largest, least), 1 - smoothing);
-    }
-    return scale;
   }
 
   /// Of all changes d of the weights of channels k, k + 1, ... (in order), which add sum d x to outputs that are off by

@@ -68,6 +68,8 @@
 #include "nn/attention.hpp"               // MultiHeadSelfAttention
 #include "nn/feed_forward.hpp"            // FFN
 #include "nn/transformer_block.hpp"       // TransformerBlock
+#include "nn/calibration.hpp"             // what enters the linear layers
+#include "nn/input_scales.hpp"            // SmoothedRounding: int8 for what enters
 #include "nn/distilbert_model.hpp"        // DistilBertModel
 #include "nn/attention_probabilities.hpp" // what attends to what, for those who look inside
 

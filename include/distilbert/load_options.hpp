@@ -22,7 +22,8 @@ enum class InvalidUtf8 { refuse, replace };
 
 struct LoadOptions {
   /// Precision of the weights; by default a converted model's own, fp32 for any other. A converted model can only be
-  /// run in the precision it was converted to.
+  /// run in the precision it was converted to. Any other takes a moment longer to load in int8, in which it is run over
+  /// a few texts (see SmoothedRounding).
   std::optional<Precision> precision;
   /// Bits that sums of int8 products need: 32, or 16, for which weights lose most of a bit, and CPUs without VNNI (the
   /// levels "avx2" and "avx512") run faster; README says by how much. By default a converted model's own, 32 for any

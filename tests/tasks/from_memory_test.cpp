@@ -8,6 +8,8 @@
 #include <distilbert/tasks/text_classifier.hpp>
 #include <doctest/doctest.h>
 
+#include "../nn/random_model.hpp"
+
 using namespace distilbert;
 
 namespace {
@@ -47,6 +49,27 @@ TEST_CASE("a model in memory answers as its directory does, to the last bit") {
   const auto classifier = TextClassifier::from_memory(model.bytes(), options);
   CHECK(classifier.logits(texts) == TextClassifier::from_pretrained(sst2, options).logits(texts));
   CHECK(classifier.max_length() == 8);
+}
+
+TEST_CASE("a model that is not converted is rounded to int8 in memory as in its directory") {
+  const test::Shape shape{.vocab = 83, .dim = 36, .hidden_dim = 50, .n_heads = 3};
+  const test::RandomModel model(shape);
+  const auto file = [&](const char* name) { return MappedFile::open(model.path() / name, Memory::map); };
+  const MappedFile config = file("config.json"), vocabulary = file("vocab.txt"), weights = file("model.safetensors");
+  LoadOptions options;
+  options.precision = Precision::int8;
+  const std::vector<std::string_view> texts = {"w7 w8", ""};
+  const auto classifier = TextClassifier::from_memory({config.text(), "", vocabulary.text(), weights.text()}, options);
+  CHECK(classifier.logits(texts) == TextClassifier::from_pretrained(model.path(), options).logits(texts));
+  const auto nearest = DistilBertForSequenceClassification::load(
+      PackedModel::from_pretrained(model.path(), classifier.config(), options), classifier.config());
+  const auto ids = classifier.tokenizer().encode(texts[0]).ids;
+  Batch batch;
+  batch.add(ids.data(), ids.size());
+  Workspace workspace(classifier.config());
+  std::vector<float> logits(2);
+  nearest.forward(batch, workspace, logits.data());
+  CHECK(classifier.logits({texts[0]}) != logits);
 }
 
 TEST_CASE("the vocabulary that the weights carry is enough, and another one beside them counts") {

@@ -1,9 +1,8 @@
-// Rounding by calibration: its forward pass against the oracle, its weights against least squares written out, and what
-// it leaves alone.
+// Rounding by calibration: its weights against least squares written out, and what it leaves alone.
 
 #include "../../weights_converter/calibrated_rounding.hpp"
 #include "../nn/converted.hpp"
-#include "../nn/naive_distilbert.hpp"
+#include "../nn/linear_inputs.hpp"
 
 #include <distilbert/weights/packed_model.hpp>
 
@@ -22,7 +21,6 @@
 
 using namespace distilbert;
 using convert::CalibratedRounding;
-using convert::Matrix;
 using test::RandomModel;
 using test::Shape;
 
@@ -53,7 +51,9 @@ struct Source {
 
   CalibratedRounding rounding(int sum_bits = 32) const {
     QuietEnvironment environment;
-    return {checkpoint, config, sum_bits, empty_text, environment};
+    CalibratedRounding found(checkpoint, config, sum_bits, empty_text, environment);
+    CHECK(environment.done == environment.total);
+    return found;
   }
   PackedModel pack(const LinearRounding* how, int sum_bits = 32) const {
     return PackedModel::pack(checkpoint, config, Precision::int8, {}, sum_bits, how);
@@ -64,16 +64,8 @@ struct Source {
   Checkpoint checkpoint;
 };
 
-/// What enters each layer, [tokens, in].
-std::map<std::string, Matrix> inputs(const Source& source) {
-  std::map<std::string, Matrix> found;
-  QuietEnvironment environment;
-  convert::CalibrationPass(
-      source.checkpoint, source.config, [&](const auto& layer, const auto&, const Matrix& x) { found[layer.name] = x; },
-      environment)
-      .run(convert::calibration_texts(empty_text, source.config));
-  CHECK(environment.done == environment.total);
-  return found;
+std::map<std::string, std::vector<float>> inputs(const Source& source) {
+  return test::linear_inputs(source.checkpoint, source.config, calibration_texts(source.config, empty_text));
 }
 
 /// The weights of a layer that a packed model multiplies by, [out][in], in steps.
@@ -108,51 +100,11 @@ std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double
 
 } // namespace
 
-TEST_CASE("the texts begin and end as an empty one, and are as long as the model takes") {
-  const Source source(shape);
-  const auto texts = convert::calibration_texts(empty_text, source.config);
-  REQUIRE(texts.size() == std::size(convert::calibration_lengths));
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    CHECK(texts[i].size() == convert::calibration_lengths[i] + 2);
-    CHECK(texts[i].front() == 2);
-    CHECK(texts[i].back() == 3);
-    for (const std::int32_t id : texts[i])
-      CHECK((id >= 0 && id < 83));
-  }
-  DistilBertConfig small = source.config;
-  small.max_position_embeddings = 4;
-  for (const auto& text : convert::calibration_texts(empty_text, small))
-    CHECK(text.size() <= 4);
-  small.max_position_embeddings = 1;
-  CHECK(convert::calibration_texts(empty_text, small).empty());
-}
-
-TEST_CASE("the forward pass is the oracle's") {
-  for (const std::string activation : {"gelu", "relu"}) {
-    CAPTURE(activation);
-    Shape three = shape, two = shape;
-    three.activation = two.activation = activation;
-    two.n_layers = 2; // the same weights as the first two of the three
-    const RandomModel model(two);
-    const test::NaiveDistilBert oracle(model, Precision::fp32);
-    const Source source(three);
-    const Matrix found = inputs(source).at("transformer.layer.2.attention.qkv_lin");
-    Eigen::Index row = 0;
-    for (const auto& text : convert::calibration_texts(empty_text, source.config)) {
-      const test::Matrix expected = oracle.hidden(text);
-      for (std::size_t token = 0; token < text.size(); ++token, ++row)
-        for (std::size_t c = 0; c < shape.dim; ++c)
-          REQUIRE(std::abs(double{found(row, static_cast<Eigen::Index>(c))} - expected(token, c)) < 1e-4);
-    }
-    CHECK(row == found.rows());
-  }
-}
-
 TEST_CASE("each weight is rounded from where least squares puts it, given those before it") {
   const Source source(shape);
   const CalibratedRounding rounding = source.rounding();
   const PackedModel packed = source.pack(&rounding), nearest = source.pack(nullptr);
-  const auto texts = convert::calibration_texts(empty_text, source.config);
+  const Batch texts = calibration_texts(source.config, empty_text);
   const auto entering = inputs(source);
   struct {
     std::string name;
@@ -166,15 +118,14 @@ TEST_CASE("each weight is rounded from where least squares puts it, given those 
     const std::vector<float>* input_scales = rounding.input_scale(name);
     const float* input_scale = input_scales ? input_scales->data() : nullptr;
     CHECK((input_scale != nullptr) == (name == lin1));
-    const Matrix& x = entering.at(name);
-    const auto tokens = static_cast<std::size_t>(x.rows());
+    const std::vector<float>& x = entering.at(name); // [tokens, in]
+    const std::size_t tokens = texts.tokens();
     std::vector<std::vector<double>> scaled(columns, std::vector<double>(tokens)); // [in][tokens]
-    std::size_t token = 0;
-    for (const auto& text : texts)
-      for (std::size_t i = 0; i < text.size(); ++i, ++token)
+    for (std::size_t text = 0; text < texts.texts(); ++text)
+      for (std::size_t token = texts.offsets[text]; token < texts.offsets[text + 1]; ++token)
         for (std::size_t k = 0; k < columns; ++k)
-          scaled[k][token] = double{x(static_cast<Eigen::Index>(token), static_cast<Eigen::Index>(k))} *
-                             (input_scale ? double{input_scale[k]} : 1.0) / std::sqrt(static_cast<double>(text.size()));
+          scaled[k][token] = double{x[token * columns + k]} * (input_scale ? double{input_scale[k]} : 1.0) /
+                             std::sqrt(static_cast<double>(texts.length(text)));
     const auto dot = [&](const std::vector<double>& a, const std::vector<double>& b) {
       double sum = 0;
       for (std::size_t i = 0; i < a.size(); ++i)
@@ -294,7 +245,8 @@ TEST_CASE("errors that overflow while a layer is rounded pull nothing") {
   }
   const Source source(shape, tensors);
   const CalibratedRounding rounding = source.rounding();
-  CHECK(inputs(source).at("transformer.layer.1.ffn.lin2").allFinite());
+  for (const float x : inputs(source).at("transformer.layer.1.ffn.lin2"))
+    REQUIRE(std::isfinite(x));
   CHECK_NOTHROW(source.pack(&rounding).check_finite());
 }
 

@@ -192,10 +192,14 @@ def test_rounding_by_what_enters_the_layers(model, tmp_path):
     with safe_open(tmp_path / "calibrated" / "model.safetensors", "numpy") as file:
         scaled = sorted(name for name in file.keys() if name.endswith(".input_scale"))
         assert scaled == sorted(
-            f"transformer.layer.{i}.{name}.input_scale" for i in range(2) for name in ("attention.qkv_lin", "ffn.lin1")
+            f"transformer.layer.{i}.{layer}.input_scale"
+            for i in range(2)
+            for layer in ("attention.qkv_lin", "ffn.lin1", "ffn.lin2")
         )
-        assert all((file.get_tensor(name)[:36] > 0).all() for name in scaled)
-        assert all((file.get_tensor(name)[36:] == 0).all() for name in scaled)
+        for name in scaled:
+            size = SMALL.hidden_dim if "lin2" in name else SMALL.dim
+            assert (file.get_tensor(name)[:size] > 0).all()
+            assert (file.get_tensor(name)[size:] == 0).all()
     name = "transformer.layer.1.ffn.lin1"
     weight = random_weights.tensor(SMALL, f"{name}.weight", (50, 36))
     for rounding in ("calibrated", "nearest"):
@@ -297,7 +301,7 @@ def test_the_reference_implementation_reads_the_file(model, tmp_path):
     converted(model, tmp_path / "out", "--precision", "int8", "--probe", "w7 w8")
     with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
         metadata = file.metadata()
-        assert len(file.keys()) == 1 + 6 + 2 * (8 + 2) + 2
+        assert len(file.keys()) == 1 + 6 + 2 * (8 + 3) + 2
         assert file.get_tensor("embeddings.word_embeddings.weight").shape == (64, 48)
     assert set(metadata) == {
         "format", "layout_version", "precision", "sizes", "library_version", "source_sha256", "probe"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "embeddings.hpp"
+#include "input_scales.hpp"
 #include "transformer_block.hpp"
 
 namespace distilbert {
@@ -26,7 +27,7 @@ public:
   /// encoder: the probe of a classifier holds logits, which only TextClassifier can check.
   static DistilBertModel from_pretrained(const std::filesystem::path& directory, const LoadOptions& options = {}) {
     const auto config = DistilBertConfig::from_pretrained(directory);
-    const auto weights = PackedModel::from_pretrained(directory, config, options);
+    const auto weights = PackedModel::from_pretrained(directory, config, options, SmoothedRounding::find);
     DistilBertModel model = load(weights, config);
     if (options.selfcheck)
       model.selfcheck(weights, config);

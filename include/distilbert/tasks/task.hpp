@@ -76,7 +76,7 @@ public:
   template <class... More>
   static Task from_pretrained(const std::filesystem::path& directory, const LoadOptions& options, const More&... more) {
     const auto config = DistilBertConfig::from_pretrained(directory);
-    const auto weights = PackedModel::from_pretrained(directory, config, options);
+    const auto weights = PackedModel::from_pretrained(directory, config, options, SmoothedRounding::find);
     const auto vocabulary = named(directory / "model.safetensors", [&] { return vocabulary_of(weights); });
     auto tokenizer = Tokenizer::from_pretrained(directory, tokenizer_options(options), vocabulary);
     return from_parts(config, std::move(tokenizer), weights, options, more...);
@@ -90,7 +90,8 @@ public:
     const auto config = named("config.json", [&] { return DistilBertConfig::from_json(files.config); });
     const auto weights = named("model.safetensors", [&] {
       const auto* bytes = reinterpret_cast<const unsigned char*>(files.weights.data());
-      return PackedModel::from_safetensors(SafeTensors::parse(bytes, files.weights.size()), config, options);
+      return PackedModel::from_safetensors(SafeTensors::parse(bytes, files.weights.size()), config, options,
+                                           SmoothedRounding::find);
     });
     const auto vocabulary = named("model.safetensors", [&] { return vocabulary_of(weights); });
     auto tokenizer =

@@ -1,7 +1,7 @@
 #pragma once
 // Packing: fp32 matrices, as a checkpoint holds them, into the layout of packed_layout.hpp. The loader of Hugging Face
-// directories and distilbert-convert both pack with these functions, so a converted model has the very same bytes,
-// unless the converter chose the roundings of int8 itself (LinearRounding).
+// directories and distilbert-convert both pack with these functions, so a converted model has the very same bytes where
+// both round alike: in int8 each may choose its roundings (LinearRounding).
 
 #include <algorithm>
 #include <cmath>

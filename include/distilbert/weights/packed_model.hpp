@@ -55,17 +55,25 @@ inline constexpr const char* packed_vocabulary = "vocabulary";
 /// are fp32 too. All other weights have the precision of the model.
 class PackedModel {
 public:
+  /// Bytes done and in all.
+  using Progress = std::function<void(std::size_t done, std::size_t total)>;
+  /// Finds out how a checkpoint is to be rounded to int8; may give null, for the nearest steps. What it throws reaches
+  /// the caller.
+  using FindRounding =
+      std::function<std::unique_ptr<LinearRounding>(const Checkpoint&, const DistilBertConfig&, int sum_bits)>;
+
   /// Loads directory / "model.safetensors". A converted file is used where it lies (options.memory); no weight of it is
   /// read unless options.check_finite is set. Any other is read as a Checkpoint and packed, fp32 unless
-  /// options.precision says otherwise.
+  /// options.precision says otherwise. int8 goes by find_rounding, if there is one, else to the nearest steps: the
+  /// models and tasks that load weights give SmoothedRounding::find (nn/input_scales.hpp).
   /// Errors: SafeTensors::open's, Checkpoint's, from_file's, check_finite's, pack's, and invalid_argument when
   /// options.precision or options.sum_bits is not what the file was converted to.
   static PackedModel from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
-                                     const LoadOptions& options = {});
+                                     const LoadOptions& options = {}, const FindRounding& find_rounding = {});
 
   /// The same of a file that is open already, wherever its bytes lie. A converted one is used where it lies.
   static PackedModel from_safetensors(const SafeTensors& file, const DistilBertConfig& config,
-                                      const LoadOptions& options = {});
+                                      const LoadOptions& options = {}, const FindRounding& find_rounding = {});
 
   /// Whether the file was written by distilbert-convert, in any version of the layout.
   static bool is_converted(const SafeTensors& file);
@@ -80,8 +88,12 @@ public:
   /// sum_bits is that of LoadOptions; `rounding`, which is for int8, may be null.
   /// Errors: non_finite_weight (int8 only) with the layer's name, out_of_memory, invalid_argument for other bits.
   static PackedModel pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
-                          const std::function<void(std::size_t done, std::size_t total)>& progress = {},
-                          int sum_bits = 32, const LinearRounding* rounding = nullptr);
+                          const Progress& progress = {}, int sum_bits = 32, const LinearRounding* rounding = nullptr);
+
+  /// Packs these layers alone, as packed_layers() lists them, in fp32.
+  static PackedModel pack_layers(const Checkpoint& checkpoint, std::vector<PackedLayer> layers) {
+    return pack_layers(checkpoint, std::move(layers), Precision::fp32, {}, 32, nullptr);
+  }
 
   Precision precision() const { return state_->precision; }
   /// Bits that sums of int8 products need: 32, or 16 (see packed_layout.hpp); 32 in any other precision.
@@ -129,6 +141,9 @@ private:
     std::shared_ptr<const void> memory;
   };
 
+  static PackedModel pack_layers(const Checkpoint& checkpoint, std::vector<PackedLayer> layers, Precision precision,
+                                 const Progress& progress, int sum_bits, const LinearRounding* rounding);
+
   explicit PackedModel(State state) : state_(std::make_shared<const State>(std::move(state))) {}
 
   const PackedLayer* find(std::string_view name) const;
@@ -155,6 +170,17 @@ inline void check_aligned(const TensorView& tensor) {
                                std::to_string(packed_alignment) + " bytes");
 }
 
+/// Runs body. Errors in it get the layer's name, and memory that runs out is one.
+template <class Body> void naming(const PackedLayer& layer, const Body& body) {
+  try {
+    body();
+  } catch (const Error& e) {
+    rethrow_within(quote(layer.name), e);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::out_of_memory, quote(layer.name));
+  }
+}
+
 /// Whether the weights of a model of that precision may be packed for sums of so many bits.
 constexpr bool is_sum_bits(int bits, Precision precision) {
   return bits == 32 || (bits == 16 && precision == Precision::int8);
@@ -167,25 +193,31 @@ inline bool PackedModel::is_converted(const SafeTensors& file) {
 }
 
 inline PackedModel PackedModel::from_pretrained(const std::filesystem::path& directory, const DistilBertConfig& config,
-                                                const LoadOptions& options) {
+                                                const LoadOptions& options, const FindRounding& find_rounding) {
   const std::filesystem::path path = directory / "model.safetensors";
   std::error_code missing;
   if (!std::filesystem::exists(path, missing))
     Checkpoint::from_pretrained(directory, config, options.memory); // throws, and knows what may lie there instead
   const SafeTensors file = SafeTensors::open(path, options.memory);
   try {
-    return from_safetensors(file, config, options);
+    return from_safetensors(file, config, options, find_rounding);
   } catch (const Error& e) {
     rethrow_within(path.string(), e);
   }
 }
 
 inline PackedModel PackedModel::from_safetensors(const SafeTensors& file, const DistilBertConfig& config,
-                                                 const LoadOptions& options) {
-  PackedModel model = is_converted(file)
-                          ? from_file(file, config)
-                          : pack(Checkpoint(file, config), config, options.precision.value_or(Precision::fp32), {},
-                                 options.sum_bits.value_or(32));
+                                                 const LoadOptions& options, const FindRounding& find_rounding) {
+  const auto packed = [&] {
+    const Checkpoint checkpoint(file, config);
+    const Precision precision = options.precision.value_or(Precision::fp32);
+    const int sum_bits = options.sum_bits.value_or(32);
+    const auto rounding = find_rounding && precision == Precision::int8 && detail::is_sum_bits(sum_bits, precision)
+                              ? find_rounding(checkpoint, config, sum_bits)
+                              : nullptr;
+    return pack(checkpoint, config, precision, {}, sum_bits, rounding.get());
+  };
+  PackedModel model = is_converted(file) ? from_file(file, config) : packed();
   if (options.precision && *options.precision != model.precision())
     throw Error(ErrorCode::invalid_argument, "the model was converted to " +
                                                  std::string(precision_name(model.precision())) + ", not to " +
@@ -258,16 +290,21 @@ inline PackedModel PackedModel::from_file(const SafeTensors& file, const DistilB
 }
 
 inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilBertConfig& config, Precision precision,
-                                     const std::function<void(std::size_t done, std::size_t total)>& progress,
-                                     int sum_bits, const LinearRounding* rounding) {
+                                     const Progress& progress, int sum_bits, const LinearRounding* rounding) {
   if (!detail::is_sum_bits(sum_bits, precision))
     throw Error(ErrorCode::invalid_argument, "weights for sums of " + std::to_string(sum_bits) + " bits in " +
                                                  std::string(precision_name(precision)) +
                                                  "; 32 expected, or 16 in int8");
   const auto has = [&](const char* layer) { return checkpoint.has(std::string(layer) + ".weight"); };
   const auto has_input_scale = [&](const char* layer) { return rounding && rounding->input_scale(layer); };
-  State state{precision,    sum_bits,     detail::packed_layers(config, precision, has, has_input_scale),
-              std::nullopt, std::nullopt, nullptr};
+  return pack_layers(checkpoint, detail::packed_layers(config, precision, has, has_input_scale), precision, progress,
+                     sum_bits, rounding);
+}
+
+inline PackedModel PackedModel::pack_layers(const Checkpoint& checkpoint, std::vector<PackedLayer> layers,
+                                            Precision precision, const Progress& progress, int sum_bits,
+                                            const LinearRounding* rounding) {
+  State state{precision, sum_bits, std::move(layers), std::nullopt, std::nullopt, nullptr};
   std::size_t total = 0;
   for (const PackedLayer& layer : state.layers)
     for (const TensorView& tensor : layer.tensors)
@@ -277,13 +314,7 @@ inline PackedModel PackedModel::pack(const Checkpoint& checkpoint, const DistilB
   state.memory = memory;
   std::size_t done = 0;
   for (PackedLayer& layer : state.layers) {
-    try {
-      detail::pack_layer(checkpoint, layer, sum_bits, rounding, memory->data() + done);
-    } catch (const Error& e) {
-      rethrow_within(detail::quote(layer.name), e);
-    } catch (const std::bad_alloc&) {
-      throw Error(ErrorCode::out_of_memory, detail::quote(layer.name));
-    }
+    detail::naming(layer, [&] { detail::pack_layer(checkpoint, layer, sum_bits, rounding, memory->data() + done); });
     for (TensorView& tensor : layer.tensors) {
       tensor.data = memory->data() + done;
       done += tensor.bytes;
