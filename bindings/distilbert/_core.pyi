@@ -232,7 +232,8 @@ class TextClassifier(_Loaded):
     ) -> TextClassifier:
         """Loads a model directory, converted or as save_pretrained() writes it.
 
-        precision: of the weights; None: a converted model's own, fp32 for any other.
+        precision: of the weights; None: a converted model's own, fp32 for any other. Loading any other in int8 takes a
+            moment longer than in fp32, in which it is run over a few texts.
         threads: that one call may use; None: what set_threads() says.
         isa: as set_isa(), for the whole process.
         max_length: tokens of one text above which it is truncated; None: what the model can take.

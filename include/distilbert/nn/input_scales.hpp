@@ -20,8 +20,8 @@ namespace distilbert {
 
 namespace detail {
 
-/// Whether a linear layer's finite weights [out.logical()][in.logical()] lie on steps of int8, as after training for
-/// it.
+/// Whether weights [out.logical()][in.logical()] lie on steps of int8 for sums of sum_bits, as after training for it.
+/// Throws non_finite_weight where one that is not finite decides it.
 inline bool lies_on_steps(const std::vector<float>& weight, Blocks in, int sum_bits) {
   for (std::size_t i = 0; i < weight.size(); i += in.logical()) {
     const float scale = int8_scale(weight.data(), i / in.logical(), in, sum_bits);
