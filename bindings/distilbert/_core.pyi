@@ -804,8 +804,8 @@ def convert(
     target: made if it does not exist. It appears whole or not at all, also when Ctrl-C stops the call.
     sum_bits: 16 makes int8 faster on CPUs without VNNI, and less exact.
     rounding: of int8, by what enters the layers for a few short texts of random word pieces, or each weight to the
-        nearest step. (Loading with precision="int8" lies between: it evens out what enters the layers, then takes the
-        nearest steps.) Weights that lie on steps of int8 already stay there.
+        nearest step. (Loading with precision="int8" does something of both: it evens out what enters the layers, then
+        takes the nearest steps.) Weights that lie on steps of int8 already stay there.
     force: replace the model that target holds.
 
     Raises FileExistsError without `force` if target holds a model, OSError where it cannot be written, and Error if

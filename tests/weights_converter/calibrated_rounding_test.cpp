@@ -245,7 +245,8 @@ TEST_CASE("errors that overflow while a layer is rounded pull nothing") {
   }
   const Source source(shape, tensors);
   const CalibratedRounding rounding = source.rounding();
-  for (const float x : inputs(source).at("transformer.layer.1.ffn.lin2"))
+  const auto entering = inputs(source);
+  for (const float x : entering.at("transformer.layer.1.ffn.lin2"))
     REQUIRE(std::isfinite(x));
   CHECK_NOTHROW(source.pack(&rounding).check_finite());
 }

@@ -43,13 +43,13 @@ inline std::vector<float> balancing_scale(const std::vector<float>& weight, std:
   for (std::size_t i = 0; i < weight.size(); ++i)
     largest_w[i % in] = std::max(largest_w[i % in], std::fabs(weight[i]));
   for (std::size_t k = 0; k < in; ++k)
-    scale[k] = std::sqrt(largest_w[k] / largest_x[k]);
+    scale[k] = std::sqrt(largest_w[k]) / std::sqrt(largest_x[k]); // the quotient of both may overflow
   return scale;
 }
 
 /// Of each input channel f^(3/4), f being the largest part, at least 1/1000, that one of its weights is of the largest
-/// of the same row. All weights become larger, none larger than its row's largest: that is nothing that rounding would
-/// cost the rest.
+/// of the same row. Weights become larger, none larger than its row's largest: with sums of 32 bits steps stay as wide
+/// as they were. (With 16 they may grow; still, measured on all-MiniLM-L6-v2, fewer embeddings are far off.)
 inline std::vector<float> filling_scale(const std::vector<float>& weight, std::size_t in) {
   std::vector<float> part(in, 1e-3f);
   for (std::size_t i = 0; i < weight.size(); i += in) {
@@ -72,7 +72,7 @@ inline bool ends_with(std::string_view text, std::string_view end) {
 /// nothing, nor do 0.4 or 0.6 for the half of balancing_scale(), nor that one for lin2.)
 inline bool takes_input_scale(const PackedLayer& layer) { return !ends_with(layer.name, ".out_lin"); }
 
-/// Its input scale; none if x, or a weight by its scale, is not finite.
+/// Its input scale; none if x, a scale, or a weight by its scale is not finite.
 inline std::vector<float> input_scale_of(const PackedLayer& layer, const std::vector<float>& weight, const Rows& x) {
   if (!takes_input_scale(layer) || !x.allFinite())
     return {};
@@ -80,7 +80,7 @@ inline std::vector<float> input_scale_of(const PackedLayer& layer, const std::ve
   std::vector<float> scale =
       ends_with(layer.name, ".lin2") ? filling_scale(weight, in) : balancing_scale(weight, in, x);
   for (std::size_t i = 0; i < weight.size(); ++i)
-    if (!std::isfinite(weight[i] / scale[i % in]))
+    if (!std::isfinite(scale[i % in]) || !std::isfinite(weight[i] / scale[i % in]))
       return {};
   return scale;
 }
@@ -103,8 +103,8 @@ inline std::vector<float> scale_inputs(std::vector<float>& weight, const std::ve
 /// scales are the same whatever level of kernels finds them, but "portable".
 class SmoothedRounding : public LinearRounding {
 public:
-  /// Runs the encoder in fp32, for which it needs less memory on the way than loading in fp32. Keeps no reference.
-  /// Errors: those of look_into_linear_layers(), and non_finite_weight with the layer's name.
+  /// Runs the encoder in fp32, for which it needs no more memory on the way than loading in fp32, but for what a
+  /// forward pass of a hundred tokens takes. Keeps no reference. Errors: those of look_into_linear_layers().
   SmoothedRounding(const Checkpoint& checkpoint, const DistilBertConfig& config, int sum_bits) : sum_bits_(sum_bits) {
     look_into_linear_layers(checkpoint, config, calibration_texts(config),
                             [&](const PackedLayer& layer, const Rows& x) { find_scale(checkpoint, layer, x); });
@@ -131,7 +131,9 @@ private:
     if (!detail::takes_input_scale(layer))
       return;
     const std::vector<float> weight = detail::read_parameter(checkpoint, layer, ".weight");
-    if (detail::lies_on_steps(weight, layer.in, sum_bits_))
+    const auto is_finite = [](float w) { return std::isfinite(w); };
+    if (!std::all_of(weight.begin(), weight.end(), is_finite) || // packing tells which is not
+        detail::lies_on_steps(weight, layer.in, sum_bits_))
       return;
     std::vector<float> scale = detail::input_scale_of(layer, weight, x);
     if (!scale.empty())

@@ -202,6 +202,8 @@ inline PackedModel PackedModel::from_pretrained(const std::filesystem::path& dir
   try {
     return from_safetensors(file, config, options, find_rounding);
   } catch (const Error& e) {
+    if (e.code() == ErrorCode::unsupported_isa) // of DISTILBERT_ISA, which find_rounding may ask for
+      throw;
     rethrow_within(path.string(), e);
   }
 }
