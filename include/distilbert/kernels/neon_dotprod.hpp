@@ -48,10 +48,8 @@ template <std::size_t R, std::size_t P>
 DISTILBERT_INLINE void multiply_int8(const std::byte* x, std::size_t x_stride, const unsigned char* w,
                                      std::size_t panel_stride, std::size_t depth, const unsigned char* ahead,
                                      std::size_t ahead_step, I (&sum)[R][P]) {
-  for (std::size_t k = 0; k < depth; k += 16, w += 4 * 64, x += 16) {
-    DISTILBERT_UNROLL
-    for (std::size_t group = 0; group < 4; ++group, ahead += ahead_step)
-      fetch<P>(ahead, ahead_step);
+  for (std::size_t k = 0; k < depth; k += 16, w += 4 * 64, x += 16, ahead += 4 * ahead_step) {
+    fetch<4, P>(ahead, panel_stride, ahead_step);
     int32x4_t xk[R];
     DISTILBERT_UNROLL
     for (std::size_t r = 0; r < R; ++r)
