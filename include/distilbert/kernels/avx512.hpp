@@ -25,7 +25,7 @@ struct I {
 
 /// Of a wide tile: 6 rows by 4 panels are 24 of 32 registers.
 inline constexpr std::size_t wide_panels = 4;
-/// 192 KB of its panels, which the tiles before can fetch (see most_fetched_bytes)
+/// 192 KB of its panels, which the tiles before fetch (see most_fetched_bytes)
 inline constexpr std::size_t depth_block = 768;
 
 DISTILBERT_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }

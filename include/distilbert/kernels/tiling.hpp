@@ -66,8 +66,9 @@ template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& til
     const std::size_t width = wide ? tiles.panels : 1, tile_total = tile_count(call.rows);
     for (std::size_t k = 0; k < weights.in; k += std::min(tiles.depth, weights.in - k)) {
       const std::size_t last_k = k + std::min(tiles.depth, weights.in - k);
-      const std::size_t next = last_k < weights.in ? panel : panel + width, next_k = last_k < weights.in ? last_k : 0;
-      const unsigned char* ahead = weights.panel(next) + panel_header_bytes(weights.precision) + next_k * bytes_of_k;
+      const bool more = last_k < weights.in; // of the same panels
+      const unsigned char* ahead = weights.panel(more ? panel : panel + width) + panel_header_bytes(weights.precision) +
+                                   (more ? last_k * bytes_of_k : 0);
       const std::size_t bytes = (last_k - k) * bytes_of_k;
       const std::size_t fetching = width * bytes <= most_fetched_bytes ? std::min(tile_total, most_fetching_tiles) : 0;
       for (std::size_t row = 0, i = 0; row < call.rows; ++i) {
