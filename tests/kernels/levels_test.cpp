@@ -143,8 +143,9 @@ template <class Body> void on_every_level(const Body& body) { on_every_level(32,
 struct Shape {
   std::size_t rows, in, out;
 };
-const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},  {3, 48, 16},   {5, 32, 80},    {7, 64, 64},
-                                   {13, 80, 48}, {31, 96, 64}, {65, 384, 32}, {66, 1040, 16}, {2, 3072, 16}};
+const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},   {3, 48, 16},    {5, 32, 80},
+                                   {7, 64, 64},  {13, 80, 48},  {14, 48, 64},   {22, 32, 80},
+                                   {31, 96, 64}, {65, 384, 32}, {66, 1040, 16}, {2, 3072, 16}};
 
 } // namespace
 

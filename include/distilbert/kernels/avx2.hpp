@@ -176,7 +176,7 @@ using Pairs = WidenedPairs;
 
 #include "lanes/linear_bf16.inc"
 
-inline constexpr std::size_t int8_panels = 1;
+inline constexpr std::size_t int8_panels = 1, int8_tall_panels = 1, int8_tall_rows = tile_rows;
 
 DISTILBERT_INLINE I even_bytes(I w) {
   return {_mm256_srai_epi16(_mm256_slli_epi16(w.low, 8), 8), _mm256_srai_epi16(_mm256_slli_epi16(w.high, 8), 8)};
@@ -217,7 +217,7 @@ inline constexpr Kernels table{"avx2",
 
 namespace sums_in_16_bits {
 
-inline constexpr std::size_t int8_panels = 1;
+inline constexpr std::size_t int8_panels = 1, int8_tall_panels = 1, int8_tall_rows = tile_rows;
 
 DISTILBERT_INLINE void store_bytes(I q, std::byte* p) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(q.low, q.high), 0xd8);

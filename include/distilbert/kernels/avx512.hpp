@@ -138,7 +138,7 @@ using Pairs = WidenedPairs;
 
 #include "lanes/linear_bf16.inc"
 
-inline constexpr std::size_t int8_panels = 4;
+inline constexpr std::size_t int8_panels = 4, int8_tall_panels = 4, int8_tall_rows = tile_rows;
 
 DISTILBERT_INLINE I even_bytes(I w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8)}; }
 DISTILBERT_INLINE I odd_bytes(I w) { return {_mm512_srai_epi16(w.v, 8)}; }
@@ -175,7 +175,7 @@ inline constexpr Kernels table{"avx512",
 
 namespace sums_in_16_bits {
 
-inline constexpr std::size_t int8_panels = 2;
+inline constexpr std::size_t int8_panels = 2, int8_tall_panels = 2, int8_tall_rows = tile_rows;
 
 /// For weights whose products add up in 16 bits, four at a time (see packed_layout.hpp).
 struct Bytes : TwoGroups {

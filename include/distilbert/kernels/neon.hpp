@@ -193,7 +193,7 @@ using Pairs = WidenedPairs;
 #include "lanes/linear_bf16.inc"
 
 // Weights and activations are signed bytes, a row's least value -128: four k of four channels are one register.
-inline constexpr std::size_t int8_panels = 1;
+inline constexpr std::size_t int8_panels = 1, int8_tall_panels = 1, int8_tall_rows = tile_rows;
 inline constexpr std::size_t quantized_bytes = 1;
 
 DISTILBERT_INLINE void store_quantized(I q, std::byte* row, std::size_t i) {
