@@ -143,9 +143,16 @@ template <class Body> void on_every_level(const Body& body) { on_every_level(32,
 struct Shape {
   std::size_t rows, in, out;
 };
-const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},   {3, 48, 16},    {5, 32, 80},
-                                   {7, 64, 64},  {13, 80, 48},  {14, 48, 64},   {22, 32, 80},
-                                   {31, 96, 64}, {65, 384, 32}, {66, 1040, 16}, {2, 3072, 16}};
+const std::vector<Shape> shapes = {{1, 16, 16},  {2, 16, 32},  {3, 48, 16},   {5, 32, 80},    {7, 64, 64},
+                                   {13, 80, 48}, {31, 96, 64}, {65, 384, 32}, {66, 1040, 16}, {2, 3072, 16}};
+
+/// And one for every number of rows up to where tall tiles end.
+std::vector<Shape> int8_shapes() {
+  std::vector<Shape> all = shapes;
+  for (std::size_t rows = 1; rows <= kernels::few_rows + 2; ++rows)
+    all.push_back({rows, 32, 80});
+  return all;
+}
 
 } // namespace
 
@@ -201,7 +208,7 @@ TEST_CASE("int8 products: the integer sum is exact, also where every product is 
   std::uniform_int_distribution<int> byte(0, 254);
   for (const int sum_bits : {32, 16})
     for (const bool extreme : {false, true})
-      for (const Shape& shape : shapes) {
+      for (const Shape& shape : int8_shapes()) {
         const std::size_t rows = shape.rows, in = shape.in, out = shape.out;
         Packed m = random_matrix(Precision::int8, out, in, sum_bits);
         std::vector<float> x(rows * in); // each row 254 wide with zero, which makes its scale 1
@@ -285,46 +292,54 @@ TEST_CASE("sums of 16 bits hold all that four weights may be, wherever in their 
 
 TEST_CASE("a row's result does not depend on the rows around it, a column's not on the panels asked for") {
   for (const int sum_bits : {32, 16})
-    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
-      const std::size_t in = 400, out = 96, rows = 9;
-      const Packed m = random_matrix(precision, out, in, sum_bits);
-      const auto x = normal(rows * in);
-      on_every_level(sum_bits, [&](const Kernels& kernels) {
-        const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
-                             std::size_t last_panel, std::vector<float>& y) {
-          std::vector<std::uint16_t> rounded(x.size());
-          const Quantized q(kernels, x, in);
-          kernels.round_to_bf16(x.data(), x.size(), rounded.data());
-          const auto part = [&](auto call, std::size_t element = 1) {
-            call.x += first_row * in * element;
-            call.x_quantization += first_row;
-            call.y += first_row * out;
-            call.first_panel = first_panel;
-            call.last_panel = last_panel;
-            return call;
+    for (const std::size_t rows : {std::size_t{9}, std::size_t{15}, std::size_t{23}})
+      for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+        const std::size_t in = 400, out = 112;
+        const Packed m = random_matrix(precision, out, in, sum_bits);
+        const auto x = normal(rows * in);
+        on_every_level(sum_bits, [&](const Kernels& kernels) {
+          const auto run = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
+                               std::size_t last_panel, std::vector<float>& y) {
+            std::vector<std::uint16_t> rounded(x.size());
+            const Quantized q(kernels, x, in);
+            kernels.round_to_bf16(x.data(), x.size(), rounded.data());
+            const auto part = [&](auto call, std::size_t element = 1) {
+              call.x += first_row * in * element;
+              call.x_quantization += first_row;
+              call.y += first_row * out;
+              call.first_panel = first_panel;
+              call.last_panel = last_panel;
+              return call;
+            };
+            if (precision == Precision::fp32)
+              kernels.linear_fp32(part(call_of(m, x, q.rows, row_count, y, Epilogue::gelu)));
+            if (precision == Precision::bf16)
+              kernels.linear_bf16(part(call_of(m, rounded, q.rows, row_count, y, Epilogue::gelu)));
+            if (precision == Precision::int8)
+              kernels.linear_int8(
+                  part(call_of(m, q.bytes, q.rows, row_count, y, Epilogue::gelu), kernels.quantized_bytes));
           };
-          if (precision == Precision::fp32)
-            kernels.linear_fp32(part(call_of(m, x, q.rows, row_count, y, Epilogue::gelu)));
-          if (precision == Precision::bf16)
-            kernels.linear_bf16(part(call_of(m, rounded, q.rows, row_count, y, Epilogue::gelu)));
-          if (precision == Precision::int8)
-            kernels.linear_int8(
-                part(call_of(m, q.bytes, q.rows, row_count, y, Epilogue::gelu), kernels.quantized_bytes));
-        };
-        std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
-        run(0, rows, 0, out / lanes, whole);
-        for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t p = 0; p < out / lanes; ++p)
-            run(r, 1, p, p + 1, apart);
-        CHECK(std::memcmp(whole.data(), apart.data(), whole.size() * sizeof(float)) == 0);
-        std::vector<float> untouched(rows * out, 7.0f);
-        run(2, 3, 1, 2, untouched);
-        for (std::size_t i = 0; i < untouched.size(); ++i) {
-          const bool inside = i / out >= 2 && i / out < 5 && i % out >= 16 && i % out < 32;
-          REQUIRE(untouched[i] == (inside ? whole[i] : 7.0f));
-        }
-      });
-    }
+          std::vector<float> whole(rows * out), apart(rows * out, 7.0f);
+          run(0, rows, 0, out / lanes, whole);
+          for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t p = 0; p < out / lanes; ++p)
+              run(r, 1, p, p + 1, apart);
+          CHECK(std::memcmp(whole.data(), apart.data(), whole.size() * sizeof(float)) == 0);
+          const auto in_part = [&](std::size_t first_row, std::size_t row_count, std::size_t first_panel,
+                                   std::size_t last_panel) {
+            std::vector<float> y(rows * out, 7.0f);
+            run(first_row, row_count, first_panel, last_panel, y);
+            for (std::size_t i = 0; i < y.size(); ++i) {
+              const std::size_t row = i / out, panel = i % out / lanes;
+              const bool inside =
+                  row >= first_row && row < first_row + row_count && panel >= first_panel && panel < last_panel;
+              REQUIRE(y[i] == (inside ? whole[i] : 7.0f));
+            }
+          };
+          in_part(2, 3, 1, 2);
+          in_part(1, 8, 1, 4);
+        });
+      }
 }
 
 TEST_CASE("no rows: nothing is read or written") {

@@ -135,8 +135,8 @@ double after(Epilogue epilogue, double tolerance, double size) {
 
 /// A random product and the memory that it lies in. Part of the panels, and strides wider than the rows.
 struct Product {
-  std::size_t rows = between(1, below(4) == 0 ? 26 : 14), in = between(1, below(8) == 0 ? 70 : 12) * lanes,
-              panels = between(1, 5);
+  std::size_t rows = between(1, below(4) == 0 ? kernels::few_rows + 4 : 14),
+              in = between(1, below(8) == 0 ? 70 : 12) * lanes, panels = between(1, 5);
   std::size_t first = below(panels), last = between(first + 1, panels), x_stride = in + below(3) * 16;
   std::size_t y_stride = panels * lanes + below(20);
   Epilogue epilogue = static_cast<Epilogue>(below(4));

@@ -14,7 +14,8 @@ namespace avx512_vnni {
 
 using namespace avx512;
 
-inline constexpr std::size_t int8_panels = 4, int8_tall_panels = 2, int8_tall_rows = 14; // 24 and 28 registers
+/// A wide tile of 6 rows has 24 sums. A tall one has 28, and with two registers of weights and one of x fills 31 of 32.
+inline constexpr std::size_t int8_panels = 4, int8_tall_panels = 2, int8_tall_rows = 14;
 
 /// Unsigned bytes of x by signed bytes of w. In assembler, because g++ 12 copies and spills the sums around its
 /// intrinsic (GCC bug 94663): half of the speed.

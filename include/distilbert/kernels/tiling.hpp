@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <utility>
 
 #include "baseline.hpp"
 #include "contract.hpp"
@@ -19,8 +18,8 @@ inline constexpr std::size_t tile_rows = 6;
 /// Panels of the widest tile of any level: where a product is cut between threads, it is cut at multiples of these.
 inline constexpr std::size_t panels_together = 4;
 
-/// Rows are cut into tiles that differ by one row at most: 13 rows are 5, 4 and 4, since a tile of one row would leave
-/// the multipliers waiting.
+/// Rows are cut into tiles that differ by one row at most: 13 rows by tiles of up to six are 5, 4 and 4, since a tile
+/// of one row would leave the multipliers waiting.
 constexpr std::size_t tile_count(std::size_t rows, std::size_t most = tile_rows) { return (rows + most - 1) / most; }
 constexpr std::size_t tile_height(std::size_t rows, std::size_t tiles, std::size_t tile) {
   return rows / tiles + (tile < rows % tiles ? 1 : 0);
@@ -41,25 +40,29 @@ template <class X> using Tile = void (*)(const LinearCall<X>& call, const TilePl
 
 inline constexpr std::size_t whole_depth = ~std::size_t{0};
 
-/// Tiles of so many panels and of up to `rows` rows, in a list by their number of rows less one.
-template <class X> struct TileShape {
-  std::size_t panels, rows;
+/// Tiles of so many panels, by their number of rows less one.
+template <class X> struct TileList {
+  std::size_t panels, most_rows;
   const Tile<X>* of_height;
 };
+template <class X, std::size_t N> constexpr TileList<X> tiles_of(std::size_t panels, const Tile<X> (&of_height)[N]) {
+  return {panels, N, of_height};
+}
 
 /// The tiles of one level.
 template <class X> struct Tiles {
-  std::size_t depth;   // most k of one part; whole_depth where sums are not cut
-  TileShape<X> wide;   // of most products
-  TileShape<X> tall;   // of products of few rows: `wide` where a level has none
-  TileShape<X> narrow; // one panel: what is left at the right edge
+  std::size_t depth;  // most k of one part; whole_depth where sums are not cut
+  TileList<X> wide;   // of most products
+  TileList<X> tall;   // of products of few rows, and of what is left at the right edge; `wide` where a level has none
+  TileList<X> narrow; // one panel
 };
 
-/// Up to so many rows are taken by tall tiles: half as many, or a third. Each tile reads the same weights again from
-/// the second-level cache, through the same few places for lines under way as what it fetches. DistilBERT-base in int8
-/// on a Xeon of 2023, 2026-11-29, in billion operations a second: 8 rows 374 by wide tiles and 422 by tall ones, 12:
-/// 535, 583, 16: 609, 649, 20: 643, 685, but 24: 682, 651. (In fp32 they gain nothing.)
-inline constexpr std::size_t few_rows = 22;
+/// Products of more than tile_rows and up to so many rows go by tall tiles, where a level has them: each weight is then
+/// read once or twice instead of two to four times. Those reads come from the second-level cache, and take the places
+/// that fetching needs (see most_fetching_tiles). DistilBERT-base in int8 on a Xeon of 2023, 2026-11-29, in billion
+/// operations a second, by wide tiles and by tall ones: 7 rows 318 and 370, 8: 374, 418, 12: 535, 583, 16: 611, 648,
+/// 18: 646, 647, 20: 644, 684, 21: 659, 666, but 22: 664, 640. In fp32 they gain nothing.
+inline constexpr std::size_t few_rows = 21;
 
 /// The last tiles of a part fetch the next part; longer parts would push out what is still needed. Many tiles share it,
 /// because a core has few places for lines that are on their way (16 on Golden Cove): the products of DistilBERT-base
@@ -67,35 +70,34 @@ inline constexpr std::size_t few_rows = 22;
 /// 690 with 16; fp32 135 with 4, 163 with 16 and parts of 192 KB.
 inline constexpr std::size_t most_fetching_tiles = 16, most_fetched_bytes = std::size_t{256} * 1024;
 
-/// Runs the whole call, panels in the outer loop: the weights, which are the larger part, pass once.
+/// Runs the whole call, panels in the outer loop: the weights, which are the larger part, come from memory once.
 template <class X> void run_tiles(const LinearCall<X>& call, const Tiles<X>& tiles) {
   const PackedLinear& weights = call.weights;
   const std::size_t rows = call.rows, bytes_of_k = lanes * element_bytes(weights.precision);
   if (rows == 0)
     return;
-  const TileShape<X>& usual = rows > tile_rows && rows <= few_rows ? tiles.tall : tiles.wide;
+  const TileList<X>& usual = rows > tile_rows && rows <= few_rows ? tiles.tall : tiles.wide;
   for (std::size_t panel = call.first_panel; panel < call.last_panel;) {
-    const TileShape<X>& shape = call.last_panel - panel >= usual.panels ? usual : tiles.narrow;
-    const std::size_t tile_total = tile_count(rows, shape.rows);
+    const std::size_t left = call.last_panel - panel;
+    const TileList<X>& list = left >= usual.panels ? usual : left >= tiles.tall.panels ? tiles.tall : tiles.narrow;
+    const std::size_t tile_total = tile_count(rows, list.most_rows);
     for (std::size_t k = 0; k < weights.in; k += std::min(tiles.depth, weights.in - k)) {
       const std::size_t last_k = k + std::min(tiles.depth, weights.in - k);
       const bool more = last_k < weights.in; // of the same panels
-      const unsigned char* ahead = weights.panel(more ? panel : panel + shape.panels) +
+      const unsigned char* ahead = weights.panel(more ? panel : panel + list.panels) +
                                    panel_header_bytes(weights.precision) + (more ? last_k * bytes_of_k : 0);
-      const std::size_t bytes = (last_k - k) * bytes_of_k;
-      const std::size_t fetching =
-          shape.panels * bytes <= most_fetched_bytes ? std::min(tile_total, most_fetching_tiles) : 0;
-      const std::size_t share = fetching > 0 ? bytes / fetching : 0;
-      const std::size_t step = fetching > 0 ? (64 + fetching - 1) / fetching : 0;
+      const std::size_t bytes = (last_k - k) * bytes_of_k, fetching = std::min(tile_total, most_fetching_tiles);
+      const std::size_t first_fetching = list.panels * bytes <= most_fetched_bytes ? tile_total - fetching : tile_total;
+      const std::size_t step = (64 + fetching - 1) / fetching; // rounded up, so that `bytes / fetching` leaves no gap
       for (std::size_t row = 0, i = 0; row < rows; ++i) {
         const std::size_t height = tile_height(rows, tile_total, i);
-        const bool fetches = i + fetching >= tile_total;
-        shape.of_height[height - 1](call, {row, panel, k, last_k, ahead, fetches ? step : 0});
-        ahead += fetches ? share : 0;
+        const bool fetches = i >= first_fetching;
+        list.of_height[height - 1](call, {row, panel, k, last_k, ahead, fetches ? step : 0});
+        ahead += fetches ? bytes / fetching : 0;
         row += height;
       }
     }
-    panel += shape.panels;
+    panel += list.panels;
   }
 }
 
