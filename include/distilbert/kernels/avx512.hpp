@@ -3,6 +3,8 @@
 
 #if defined(__x86_64__)
 
+#include <utility>
+
 #include <immintrin.h>
 
 #include "packed_attention.hpp"

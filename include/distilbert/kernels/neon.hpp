@@ -3,6 +3,8 @@
 
 #if defined(__aarch64__)
 
+#include <utility>
+
 #include <arm_neon.h>
 
 #include "packed_attention.hpp"
