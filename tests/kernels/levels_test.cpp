@@ -657,11 +657,11 @@ TEST_CASE("attention in every precision: what is not finite spoils what it touch
     });
 }
 
-TEST_CASE("layer norm: logical columns only, padding stays zero, in place over the residual") {
+TEST_CASE("layer norm: logical columns only, padding stays zero, in place over the residual, rows alone") {
   for (const std::size_t dim : {1u, 15u, 16u, 17u, 37u, 384u})
     for (const bool with_residual : {false, true}) {
       CAPTURE(dim);
-      const std::size_t columns = padded(dim), rows = 3;
+      const std::size_t columns = padded(dim), rows = 6;
       auto x = normal(rows * columns, 2.0f), residual = normal(rows * columns);
       auto weight = normal(columns), bias = normal(columns);
       for (std::size_t c = dim; c < columns; ++c) {
@@ -679,6 +679,15 @@ TEST_CASE("layer norm: logical columns only, padding stays zero, in place over t
                             1e-12f,
                             y.data()});
         for (std::size_t r = 0; r < rows; ++r) {
+          std::vector<float> alone(columns);
+          kernels.layer_norm({&x[r * columns],
+                              with_residual ? &residual[r * columns] : nullptr,
+                              columns,
+                              1,
+                              {dim, weight.data(), bias.data()},
+                              1e-12f,
+                              alone.data()});
+          REQUIRE(std::memcmp(alone.data(), &y[r * columns], columns * sizeof(float)) == 0);
           std::vector<double> v(dim);
           double mean = 0, variance = 0;
           for (std::size_t c = 0; c < dim; ++c) {

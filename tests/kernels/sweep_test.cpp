@@ -401,7 +401,7 @@ TEST_CASE("attention_int8: a weight of 1/127 to either side of the middle betwee
 TEST_CASE("layer norm") {
   Arenas memory;
   for (std::size_t compared = 0; compared < enough;) {
-    const std::size_t rows = between(1, 5), dim = between(1, 200), columns = padded(dim), stride = columns + below(9);
+    const std::size_t rows = between(1, 9), dim = between(1, 200), columns = padded(dim), stride = columns + below(9);
     const std::size_t count = (rows - 1) * stride + columns;
     const Kind kind = any_kind();
     const bool with_residual = below(2);

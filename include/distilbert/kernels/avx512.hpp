@@ -29,6 +29,9 @@ struct I {
 inline constexpr std::size_t wide_panels = 4;
 /// 192 KB of its panels, which the tiles before fetch (see most_fetched_bytes)
 inline constexpr std::size_t depth_block = 768;
+/// Each waits four cycles for the one before; by two, quantize takes 112 ns instead of 140 for 768 values, and the
+/// shipped model 2 % less (Xeon of 2023, 2026-11-29). Packing 64 bytes at a time instead of 16: another 0.4 %, not kept.
+inline constexpr std::size_t range_chains = 2;
 
 DISTILBERT_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
 DISTILBERT_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -27,6 +27,8 @@ struct I {
 inline constexpr std::size_t wide_panels = 1;
 /// 16 KB of a panel
 inline constexpr std::size_t depth_block = 256;
+/// Four registers are four chains.
+inline constexpr std::size_t range_chains = 1;
 
 DISTILBERT_INLINE F operator+(F a, F b) {
   return {vaddq_f32(a.v[0], b.v[0]), vaddq_f32(a.v[1], b.v[1]), vaddq_f32(a.v[2], b.v[2]), vaddq_f32(a.v[3], b.v[3])};
