@@ -504,6 +504,30 @@ TEST_CASE("quantise: zeros, the largest numbers and what is not finite") {
   on_every_level(16, check);
 }
 
+TEST_CASE("quantise: one value decides, wherever it lies") {
+  const auto check = [](const Kernels& kernels) {
+    for (std::size_t count = 16; count <= 80; count += 16)
+      for (std::size_t at = 3; at < count; at += 16)
+        for (const float value : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN(), 5.0f, -5.0f}) {
+          CAPTURE(count);
+          CAPTURE(at);
+          CAPTURE(value);
+          std::vector<float> x(count, 0.0f);
+          x[at] = value;
+          const Quantized row(kernels, x, count);
+          const auto steps = steps_of(kernels, row);
+          for (std::size_t i = 0; i < count; ++i)
+            CHECK(steps[i] == (i == at && std::isfinite(value) ? std::copysign(254.0f, value) : 0.0f));
+          if (std::isfinite(value))
+            CHECK(row.rows[0].scale == 2.5f / 127);
+          else
+            CHECK(std::isnan(row.rows[0].scale));
+        }
+  };
+  on_every_level(32, check);
+  on_every_level(16, check);
+}
+
 namespace {
 
 using Attention = void (*Kernels::*)(const AttentionCall&);
@@ -657,11 +681,11 @@ TEST_CASE("attention in every precision: what is not finite spoils what it touch
     });
 }
 
-TEST_CASE("layer norm: logical columns only, padding stays zero, in place over the residual, rows alone") {
+TEST_CASE("layer norm: logical columns only, padding stays zero, in place; a row alone has the same bits") {
   for (const std::size_t dim : {1u, 15u, 16u, 17u, 37u, 384u})
     for (const bool with_residual : {false, true}) {
       CAPTURE(dim);
-      const std::size_t columns = padded(dim), rows = 6;
+      const std::size_t columns = padded(dim), rows = 9; // two times four, and one
       auto x = normal(rows * columns, 2.0f), residual = normal(rows * columns);
       auto weight = normal(columns), bias = normal(columns);
       for (std::size_t c = dim; c < columns; ++c) {
@@ -670,8 +694,8 @@ TEST_CASE("layer norm: logical columns only, padding stays zero, in place over t
           x[r * columns + c] = residual[r * columns + c] = 0;
       }
       on_every_level([&](const Kernels& kernels) {
-        auto y = residual;
-        kernels.layer_norm({x.data(),
+        auto y = with_residual ? residual : x; // in place
+        kernels.layer_norm({with_residual ? x.data() : y.data(),
                             with_residual ? y.data() : nullptr,
                             columns,
                             rows,

@@ -274,7 +274,7 @@ void round_to_bf16(const Kernels& kernels, Outputs& outputs) {
 struct Operation {
   const char* name;
   void (*run)(const Kernels&, Outputs&);
-  std::uint64_t hash; // of its outputs, on every CPU; it changes only with the order of the arithmetic
+  std::uint64_t hash; // of its outputs, on every CPU; it changes only with its inputs and the order of the arithmetic
   int sum_bits = 32;  // that its int8 weights need
 };
 constexpr Operation operations[] = {

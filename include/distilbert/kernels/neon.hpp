@@ -27,7 +27,7 @@ struct I {
 inline constexpr std::size_t wide_panels = 1;
 /// 16 KB of a panel
 inline constexpr std::size_t depth_block = 256;
-/// Four registers are four chains.
+/// Four registers are four chains already.
 inline constexpr std::size_t range_chains = 1;
 
 DISTILBERT_INLINE F operator+(F a, F b) {
