@@ -148,7 +148,7 @@ clean: ## remove build/
 
 .PHONY: help
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
 	  printf 'make %-12s %s\n' "$$target" "$$text"; done
 
 build/build.ninja: CMakePresets.json | build/.setup

@@ -7,12 +7,15 @@ set -eu
 
 packages="g++ cmake ninja-build libeigen3-dev libsimdjson-dev libxtensor-dev libcli11-dev libfmt-dev libssl-dev"
 packages="$packages doctest-dev"
-packages="$packages libboost1.81-dev libhiredis-dev prometheus-cpp-dev libspdlog-dev" # the services'
+boost=libboost-dev browser=chromium
+! grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || boost=libboost1.81-dev # Debian 12's other one is 1.74
+! grep -qs '^ID=ubuntu' /etc/os-release || browser=chromium-browser
+packages="$packages $boost libhiredis-dev prometheus-cpp-dev libspdlog-dev" # the services'
 if [ "${1-}" = test ]; then
   packages="$packages ccache clang clang-format clang-tidy libbenchmark-dev libclang-rt-dev pkg-config python3-dev"
   packages="$packages python3-venv"
   packages="$packages openjdk-17-jre-headless" # Spark's
-  packages="$packages redis-server prometheus chromium" # the services': cache, promtool, a browser for the page
+  packages="$packages redis-server prometheus $browser" # the services': cache, promtool, a browser for the page
   packages="$packages libfaketime"
   # The Arm kernels are tested here too; an Arm machine tests its own.
   [ "$(uname -m)" != x86_64 ] || packages="$packages g++-aarch64-linux-gnu qemu-user"
