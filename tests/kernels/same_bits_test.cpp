@@ -97,7 +97,7 @@ AlignedBuffer random_panels(Numbers& numbers, Precision precision, std::size_t o
       continue;
     std::int32_t sums[lanes] = {};
     for (std::size_t i = 0; i < in * lanes; ++i) {
-      const int w = static_cast<int>(numbers.below(static_cast<std::size_t>(2 * largest + 1))) - largest;
+      const int w = static_cast<int>(numbers.below(2 * static_cast<std::size_t>(largest) + 1)) - largest;
       panel[panel_header_bytes(precision) + i] = static_cast<unsigned char>(w);
       sums[i / 4 % lanes] += w;
     }
